@@ -1,0 +1,55 @@
+# Every target makes the virtual environment when it is missing or the lock file has changed.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test soak check format lock wheel clean
+
+help: ## say what the targets do
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements/all.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or later is needed; hint: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "making $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "error: this Python cannot make a virtual environment; hint: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+up: $(READY) ## bring the environment up; ends with its URL
+	@$(BIN)/miyabi up
+
+down: $(READY) ## stop every process, keep everything
+	@$(BIN)/miyabi down
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest
+
+soak: $(READY) ## run the long random tests; prints its seed
+	@$(BIN)/python -m pytest -m soak --timeout 7200 -s
+
+check: $(READY) ## lint, types, layers, Terraform's format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/miyabi terraform fmt -check -recursive -diff
+
+format: $(READY) ## format Python and Terraform
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header --upgrade -o requirements/all.lock pyproject.toml
+
+wheel: $(READY) ## build the wheel
+	@$(BIN)/python -m build --wheel --no-isolation
+
+clean: ## remove what the targets made; an environment that is up is left alone
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

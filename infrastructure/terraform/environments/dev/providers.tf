@@ -1,0 +1,13 @@
+# No endpoint and no keys: the environment decides which cloud answers, and cloud.tf checks that it is the right one.
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      Project            = var.name
+      Environment        = var.environment
+      ManagedBy          = "terraform"
+      "miyabi:rehearsal" = var.rehearsal
+    }
+  }
+}

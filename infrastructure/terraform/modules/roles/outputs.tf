@@ -1,0 +1,13 @@
+output "execution_role_arn" {
+  description = "ARN of the role that pulls images and writes logs, once its policy is attached: a task started earlier fails."
+  value       = aws_iam_role.execution.arn
+
+  depends_on = [aws_iam_role_policy_attachment.execution]
+}
+
+output "task_role_arn" {
+  description = "ARN of the role of the program in the task, once its policy is in place."
+  value       = aws_iam_role.task.arn
+
+  depends_on = [aws_iam_role_policy.task_exec]
+}

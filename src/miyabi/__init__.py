@@ -1,0 +1,3 @@
+"""Miyabi: the runbook that runs."""
+
+__version__ = "0.1.0"

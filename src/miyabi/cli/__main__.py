@@ -1,0 +1,5 @@
+"""`python -m miyabi.cli`."""
+
+from miyabi.cli import main
+
+main()

@@ -1,0 +1,251 @@
+"""`up`, `down`, `destroy`: the only commands that start and stop the local cloud."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from miyabi.cli.commands import shared_options
+from miyabi.cli.output import Output
+from miyabi.cli.provision import Provisioned, check_cloud, confirm_by_name, provision, resume_hint, start_build
+from miyabi.cli.resources import ResourceLines
+from miyabi.cli.session import Session
+from miyabi.environment.access import Access
+from miyabi.environment.home import Home
+from miyabi.environment.lease import home_of, release
+from miyabi.environment.terraform.process import Interrupted
+from miyabi.environment.terraform.runs import Terraform, forget
+from miyabi.environment.terraform.state import read_state
+from miyabi.localcloud import lifecycle
+from miyabi.model.errors import Conflict, MiyabiError
+
+
+@click.command()
+@shared_options
+@click.option("--apply", "force_apply", is_flag=True, help="Run terraform apply even where nothing has changed.")
+@click.option("--yes", metavar="NAME", help="Confirm with the environment's name instead of being asked.")
+@click.pass_obj
+def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
+    """Bring the environment up: local cloud, infrastructure, image, service.
+
+    What is there already is kept: a stopped local cloud comes back with the same addresses, without an apply.
+    """
+    begun = time.monotonic()
+    with _reserved(session):
+        access = session.access(create=True)
+        terraform = access.terraform()
+        build = start_build(access)
+        with _interruptible("miyabi up"):
+            _start(access, session.output)
+            name = access.environment.name
+            done = provision(
+                access,
+                terraform,
+                session.cloud(access.target),
+                session.output,
+                build=build,
+                force_apply=force_apply,
+                confirm=lambda what: confirm_by_name(name, yes, what, option="--yes"),
+            )
+    _show_up(session.output, access, done, time.monotonic() - begun)
+
+
+@click.command()
+@shared_options
+@click.pass_obj
+def down(session: Session) -> None:
+    """Stop the local cloud's processes. Everything is kept; `miyabi up` resumes."""
+    access = session.access()
+    if access.home is None:
+        session.output.line("nothing runs on this machine for this cloud; `miyabi destroy` removes the environment")
+        session.output.result({"stopped": False})
+        return
+    begun = time.monotonic()
+    with lifecycle.exclusive(access.home):
+        stopped = lifecycle.stop(access.home)
+    detail = "stopped; everything is kept" if stopped else "was not running"
+    session.output.phase("local cloud", time.monotonic() - begun, detail)
+    session.output.line("  miyabi up        starts it again, as it was")
+    session.output.result({"stopped": stopped})
+
+
+@click.command()
+@shared_options
+@click.option("--yes", metavar="NAME", help="Confirm with the environment's name instead of being asked.")
+@click.option("--force", is_flag=True, help="Remove a local cloud without terraform, whatever state it is in.")
+@click.pass_obj
+def destroy(session: Session, *, yes: str | None, force: bool) -> None:
+    """Destroy the environment: every resource and all data. For the local cloud, its home too."""
+    environment = session.environment()
+    session.head(environment)
+    with _reserved(session):
+        if force:
+            _remove_by_force(session, yes)
+            return
+        access = session.access()
+        what = f"This destroys environment '{environment.name}' in cloud {access.target.name} with all its data"
+        confirm_by_name(environment.name, yes, what, option="--yes")
+        terraform = access.terraform()
+        with _interruptible(f"miyabi destroy --yes {environment.name}"):
+            was_running = access.home is not None and lifecycle.inspect(access.home) is not None
+            _start(access, session.output)
+            destroyed = _terraform_destroy(session, access, terraform)
+        forget(terraform)
+        if access.home is not None:
+            _remove(session.output, access.home, session, keep_running=was_running)
+    session.output.result({"destroyed": destroyed})
+
+
+@contextmanager
+def _reserved(session: Session) -> Iterator[None]:
+    """Keep other commands from starting or stopping the same local cloud meanwhile."""
+    access_home = _home(session)
+    if access_home is None:
+        yield
+        return
+    known = access_home.root.is_dir()
+    try:
+        with lifecycle.exclusive(access_home):
+            yield
+    except MiyabiError:
+        if not known and access_home.read_instance() is None:
+            _remove_files(access_home)  # nothing was made: leave no trace
+        raise
+
+
+def _home(session: Session) -> Home | None:
+    from miyabi.environment.cloud import LOCAL  # noqa: PLC0415
+
+    environment = session.environment()
+    return home_of(environment.file, session.environ) if session.cloud_name() == LOCAL else None
+
+
+@contextmanager
+def _interruptible(command: str) -> Iterator[None]:
+    """Say after an interrupt what is left and how to go on."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted; what was done so far is kept", hint=resume_hint(command)) from error
+
+
+def _start(access: Access, output: Output) -> None:
+    if access.home is None:
+        return
+    begun = time.monotonic()
+    ran = lifecycle.inspect(access.home) is not None
+    lifecycle.start(access.home)
+    detail = f"{access.target.endpoint}{' (was running)' if ran else ''}"
+    output.phase("local cloud", time.monotonic() - begun, detail)
+
+
+def _terraform_destroy(session: Session, access: Access, terraform: Terraform) -> int:
+    output = session.output
+    if terraform.needs_init():
+        terraform.init()
+    check_cloud(access, terraform, session.cloud(access.target))
+    hint = resume_hint(f"miyabi destroy --yes {access.environment.name}")
+    begun = time.monotonic()
+    try:
+        run = terraform.destroy(ResourceLines(output).show, resume=hint)
+    except MiyabiError as error:
+        if access.home is None:
+            raise
+        extra = "`--force` removes the local cloud without terraform."
+        raise type(error)(error.message, hint=f"{error.hint or ''} {extra}".strip()) from error
+    count = run.summary.destroyed if run.summary else 0
+    output.phase("terraform", time.monotonic() - begun, f"{count} destroyed")
+    return count
+
+
+def _remove_by_force(session: Session, yes: str | None) -> None:
+    environment = session.environment()
+    home = _home(session)
+    if home is None:
+        raise Conflict(
+            "--force is for the local cloud only", hint="Leave it out: terraform must destroy what is on AWS."
+        )
+    what = f"This removes the local cloud in {home.root} with all its data"
+    confirm_by_name(environment.name, yes, what, option="--yes")
+    begun = time.monotonic()
+    lifecycle.stop(home)
+    try:
+        instance = home.read_instance()
+    except Conflict:
+        instance = None  # damaged or newer: the registry notices that it is gone
+    _remove_files(home)
+    if instance is not None:
+        release(instance, session.environ)
+    session.output.phase("local cloud", time.monotonic() - begun, f"{home.root} removed")
+    session.output.result({"destroyed": None, "removed": str(home.root)})
+
+
+def _remove(output: Output, home: Home, session: Session, *, keep_running: bool) -> None:
+    others = sorted(
+        path.parts[-4]
+        for path in home.terraform.glob("*/state/*/terraform.tfstate")
+        if (state := read_state(path)) and state.resources
+    )
+    begun = time.monotonic()
+    if others:
+        if not keep_running:
+            lifecycle.stop(home)
+        output.phase("local cloud", time.monotonic() - begun, f"kept for environment {', '.join(others)}")
+        return
+    instance = home.read_instance()
+    lifecycle.stop(home)
+    _remove_files(home)
+    if instance is not None:
+        release(instance, session.environ)
+    output.phase("local cloud", time.monotonic() - begun, f"{home.root} removed")
+
+
+def _remove_files(home: Home) -> None:
+    """Remove what Miyabi made in a home, and the directory itself where nothing else is in it."""
+    for path in (home.images, home.tasks):  # images are read-only
+        for directory in [path, *path.rglob("*")]:
+            if directory.is_dir() and not directory.is_symlink():
+                directory.chmod(0o700)
+    for path in home.directories():
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (home.instance_file, home.root / "up.lock"):
+        path.unlink(missing_ok=True)
+    if not any(home.root.iterdir()):
+        home.root.rmdir()
+
+
+def _show_up(output: Output, access: Access, done: Provisioned, seconds: float) -> None:
+    environment = access.environment
+    balancer = done.status.load_balancer
+    dns = done.outputs.get("alb_dns_name") or (balancer.dns_name if balancer else None)
+    url = f"http://{dns}{environment.health_path}" if dns else None
+    output.phase("up", seconds)
+    output.line()
+    if url:
+        output.line(f"  {output.colour(url, 'bold')}")
+        output.line()
+        output.line(f"  curl -i {url}")
+    output.line('  eval "$(miyabi env)"          point aws and terraform here')
+    output.line(f"  aws logs filter-log-events --log-group-name {environment.log_group}")
+    output.line("  miyabi status                 how the service stands")
+    output.line("  miyabi down                   stop; `miyabi up` resumes")
+    summary = done.applied.summary if done.applied else None
+    output.result(
+        {
+            "url": url,
+            "endpoint": access.target.endpoint,
+            "seconds": round(seconds, 1),
+            "applied": {"added": summary.added, "changed": summary.changed, "destroyed": summary.destroyed}
+            if summary
+            else None,
+            "image": done.image,
+            "service": done.status.service,
+            "outputs": done.outputs,
+        }
+    )

@@ -1,0 +1,96 @@
+"""What a command writes: lines for a person, or one JSON document for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+import msgspec
+
+from miyabi.model.errors import MiyabiError
+
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
+
+
+class Output:
+    """Writes results to standard output; notes, warnings and errors to standard error."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, environ: Mapping[str, str]) -> None:
+        self._out = out
+        self._err = err
+        self._no_colour = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        self._heading: dict[str, str] = {}
+        self.json = False
+
+    def without_colour(self) -> None:
+        """Never colour."""
+        self._no_colour = True
+
+    def head(self, fields: Mapping[str, str]) -> None:
+        """Say for which cloud, account, region and environment the rest is."""
+        if self._heading == fields:
+            return
+        self._heading = dict(fields)
+        self.line(self.colour("   ".join(f"{name} {value}" for name, value in fields.items()), "bold"))
+
+    def line(self, text: str = "") -> None:
+        """Write a line for a person."""
+        if not self.json:
+            self._out.write(text + "\n")
+            self._out.flush()
+
+    def progress(self, text: str) -> None:
+        """Write a line about what is going on; beside JSON it goes to standard error."""
+        stream = self._err if self.json else self._out
+        stream.write(text + "\n")
+        stream.flush()
+
+    def phase(self, name: str, seconds: float, detail: str = "", *, colour: str = "green") -> None:
+        """Say that a phase has ended."""
+        self.progress(f"{self.colour(' ok', colour)}  {name:<16} {seconds:6.1f} s  {detail}".rstrip())
+
+    def raw(self, text: str) -> None:
+        """Write text to standard output as it is."""
+        if text:
+            self._out.write(text if text.endswith("\n") else text + "\n")
+            self._out.flush()
+
+    def note(self, text: str) -> None:
+        """Write a line to standard error."""
+        self._err.write(text + "\n")
+        self._err.flush()
+
+    def result(self, values: Mapping[str, Any]) -> None:
+        """Write the result as JSON, headed with the cloud, account, region and environment."""
+        if self.json:
+            self._write_json({**self._heading, **values})
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
+        """Write rows in aligned columns."""
+        widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+        for index, row in enumerate((header, *rows)):
+            text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            self.line(indent + (self.colour(text, "dim") if index == 0 else text))
+
+    def report(self, error: MiyabiError) -> None:
+        """Write an error of the tree."""
+        self.error(error.message, error.hint, kind=type(error).__name__, retry=error.retry)
+
+    def error(self, message: str, hint: str | None, *, kind: str, retry: bool = False) -> None:
+        """Write an error: one line and a hint, and the body that an API would answer."""
+        self._err.write(f"{self.colour('error:', 'red', stream=self._err)} {message}\n")
+        if hint:
+            self._err.write(f"{self.colour('hint:', 'yellow', stream=self._err)} {hint}\n")
+        self._err.flush()
+        if self.json:
+            self._write_json({"error": {"type": kind, "message": message, "hint": hint, "retry": retry}})
+
+    def colour(self, text: str, name: str, *, stream: TextIO | None = None) -> str:
+        """Return the text in a colour where the stream is a terminal that has them."""
+        if self._no_colour or not (stream or self._out).isatty():
+            return text
+        return f"\033[{_COLOURS[name]}m{text}\033[0m"
+
+    def _write_json(self, values: Mapping[str, Any]) -> None:
+        self._out.write(msgspec.json.format(msgspec.json.encode(values)).decode() + "\n")
+        self._out.flush()

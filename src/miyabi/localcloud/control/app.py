@@ -1,0 +1,196 @@
+"""The API's front door: an ASGI application on loopback.
+
+Refuses what a web page or a stranger could send (a foreign `Host`, any `Origin`, a missing or wrong signature), then
+runs the request on the worker thread: a live service where one offers the operation, stock moto otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from xml.sax.saxutils import escape
+
+import msgspec
+from botocore import xform_name
+from moto.core.exceptions import ServiceException
+from moto.core.request import Request
+
+from miyabi.environment.home import Instance
+from miyabi.localcloud.control.credentials import Keys
+from miyabi.localcloud.control.engine import Engine
+from miyabi.localcloud.control.journal import Journal, is_read
+from miyabi.localcloud.control.service import Answer, ApiError, Caller, LiveService, answer, operation_of
+from miyabi.localcloud.control.signature import read_scope, verify
+from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+_BODY_LIMIT_BYTES = 64 * 1024 * 1024
+_SIGNING_NAMES = {"elasticloadbalancing": "elbv2"}
+"""Signature scopes whose botocore service has another name."""
+
+
+@dataclass(slots=True)
+class Work:
+    """How often each operation ran, and how long the worker spent on it."""
+
+    calls: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count one call."""
+        self.calls[name] = self.calls.get(name, 0) + 1
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request as it arrived."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class Api:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        engine: Engine,
+        journal: Journal,
+        keys: Keys,
+        services: Mapping[str, LiveService],
+        tasks: TaskEndpoint,
+    ) -> None:
+        self._instance = instance
+        self._engine = engine
+        self._journal = journal
+        self._keys = keys
+        self._services = services
+        self._tasks = tasks
+        self._hosts = {f"{name}:{instance.api_port}" for name in ("127.0.0.1", "localhost")}
+        self.work = Work()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        if scope["type"] != "http":
+            return
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        request_id = secrets.token_hex(16)
+        try:
+            self._refuse_strangers(headers)
+            body = await _read_body(receive)
+            incoming = Incoming(scope["method"], f"{path}?{query}" if query else path, headers, body)
+            status, out, content = await self._route(path, incoming, request_id)
+        except ServiceException as error:
+            status, out, content = _refusal(error, headers, request_id)
+        except Exception as error:
+            log.exception("internal error answering %s %s", scope["method"], path)
+            status, out, content = _refusal(ApiError("InternalFailure", str(error)), headers, request_id, 500)
+        out.setdefault("x-amzn-RequestId", request_id)
+        out["Content-Length"] = str(len(content))
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in out.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+
+    def _refuse_strangers(self, headers: Mapping[str, str]) -> None:
+        if "origin" in headers:
+            raise ApiError("AccessDenied", "Requests from web pages are refused.")
+        if headers.get("host", "") not in self._hosts:
+            raise ApiError("AccessDenied", "This API answers on its own loopback address only.")
+
+    async def _route(self, path: str, incoming: Incoming, request_id: str) -> Answer:
+        if path == "/_miyabi/ready":
+            return _json({"ready": True, "instance_id": self._instance.instance_id})
+        if path == "/_miyabi/work":
+            return _json({"calls": self.work.calls, "seconds": self.work.seconds})
+        if path.startswith("/_ecs/"):
+            return await self._engine.run(self._tasks.answer, path, incoming.headers, self._engine.clock())
+        return await self._engine.run(self._answer, incoming, request_id)
+
+    def _answer(self, incoming: Incoming, request_id: str) -> Answer:
+        """Runs on the worker thread, in a transaction."""
+        began = time.perf_counter()
+        now = self._engine.clock()
+        scope = read_scope(incoming.headers.get("authorization"))
+        verify(
+            scope,
+            self._keys.secret(scope.access_key),
+            incoming.method,
+            incoming.target,
+            incoming.headers,
+            incoming.body,
+            now=now,
+        )
+        request = _moto_request(incoming)
+        operation = operation_of(request)
+        caller = Caller(self._instance.account, scope.region, scope.access_key, now)
+        live = self._services.get(_SIGNING_NAMES.get(scope.service, scope.service))
+        if live is not None and (live.whole or hasattr(live, xform_name(operation))):
+            result = answer(live, request, caller, request_id)
+        else:
+            result = self._journal.run(request, scope.service, scope.region, now=now)
+        if not is_read(request):
+            self._engine.wake()
+        self.work.add(f"{scope.service}:{operation or incoming.method}", time.perf_counter() - began)
+        return result
+
+
+def _moto_request(incoming: Incoming) -> Request:
+    url = f"http://{incoming.headers['host']}{incoming.target}"
+    request = Request.from_primitives(incoming.method, url, incoming.headers, incoming.body)
+    request.environ["RAW_URI"] = incoming.target
+    request.from_wsgi_server = True
+    request.get_data()  # keeps the body for the journal: parsing the form first would use it up
+    return request
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ApiError("RequestTimeout", "The client went away.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > _BODY_LIMIT_BYTES:
+            raise ApiError("RequestEntityTooLarge", f"A request may have {_BODY_LIMIT_BYTES} bytes.")
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+def _json(content: object) -> Answer:
+    return HTTPStatus.OK, {"Content-Type": "application/json"}, msgspec.json.encode(content)
+
+
+def _refusal(
+    error: ServiceException, headers: Mapping[str, str], request_id: str, status: int = 403
+) -> Answer:
+    """Return a refusal in the protocol that the client seems to speak."""
+    if error.code in {"InvalidAction", "UnsupportedOperation", "RequestTimeout"}:
+        status = HTTPStatus.BAD_REQUEST
+    if "json" in headers.get("content-type", ""):
+        body = msgspec.json.encode({"__type": error.code, "message": error.message})
+        return status, {"Content-Type": "application/x-amz-json-1.1", "X-Amzn-Errortype": error.code}, body
+    text = (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>"
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return status, {"Content-Type": "text/xml"}, text.encode()

@@ -1,0 +1,124 @@
+"""Keys that may sign: the instance's own, those of task roles, and those that IAM and STS handed out."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+from miyabi.environment.home import Instance
+from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
+from miyabi.localcloud.control.store import Store, Table
+
+LOCAL_USER = "miyabi-local"
+_LIFETIME = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCredentials:
+    """A task role's temporary keys."""
+
+    access_key: str
+    secret_key: str
+    token: str
+    expires_at: datetime
+    role_arn: str
+    task_arn: str
+    path_token: str
+    """The secret part of the URL under which the task fetches them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a key belongs to."""
+
+    arn: str
+    user_id: str
+
+
+class Keys:
+    """Finds the secret and the identity of an access key."""
+
+    def __init__(self, store: Store, instance: Instance) -> None:
+        self._instance = instance
+        self._tasks = Table(store, "credentials.task", TaskCredentials)
+
+    def secret(self, access_key: str) -> str:
+        """Return the key's secret; `ApiError` InvalidClientTokenId where the key is unknown."""
+        if access_key == self._instance.access_key:
+            return self._instance.secret_key
+        task = self._tasks.get("*", access_key)
+        if task is not None:
+            return task.secret_key
+        role = sts_backends[self._instance.account]["aws"].get_assumed_role_from_access_key(access_key)
+        if role is not None:
+            return str(role.secret_access_key)
+        found = iam_backends[self._instance.account]["aws"].access_keys.get(access_key)
+        if found is not None:
+            return str(found.secret_access_key)
+        raise ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")
+
+    def identity(self, access_key: str) -> Identity | None:
+        """Return whose key it is, or None where moto's STS knows better."""
+        account = self._instance.account
+        if access_key == self._instance.access_key:
+            return Identity(
+                f"arn:aws:iam::{account}:user/{LOCAL_USER}", f"AIDA{self._instance.instance_id.upper():0>16}"
+            )
+        task = self._tasks.get("*", access_key)
+        if task is None:
+            return None
+        role, session = task.role_arn.rpartition("/")[2], task.task_arn.rpartition("/")[2]
+        return Identity(f"arn:aws:sts::{account}:assumed-role/{role}/{session}", f"AROA{role}:{session}")
+
+    def issue(self, role_arn: str, task_arn: str, path_token: str, *, now: datetime) -> TaskCredentials:
+        """Return the task's credentials, fresh ones where less than an hour is left."""
+        for held in self._tasks.list("*"):
+            if held.path_token == path_token and held.expires_at - now > timedelta(hours=1):
+                return held
+        issued = TaskCredentials(
+            access_key="ASIA" + secrets.token_hex(8).upper(),
+            secret_key=secrets.token_urlsafe(30),
+            token=secrets.token_urlsafe(64),
+            expires_at=now + _LIFETIME,
+            role_arn=role_arn,
+            task_arn=task_arn,
+            path_token=path_token,
+        )
+        self._tasks.put("*", issued.access_key, issued)
+        return issued
+
+    def revoke(self, task_arn: str) -> None:
+        """Forget the credentials of a task that has ended."""
+        for held in self._tasks.list("*"):
+            if held.task_arn == task_arn:
+                self._tasks.delete("*", held.access_key)
+
+
+class Identities(LiveService):
+    """The part of STS that says who a key belongs to."""
+
+    name = "sts"
+    whole = False
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def get_caller_identity(self, caller: Caller, _: Params) -> Result:
+        """Answer with the user of the instance's key or the role of a task's."""
+        identity = self._keys.identity(caller.access_key)
+        if identity is None:
+            role = sts_backends[caller.account]["aws"].get_assumed_role_from_access_key(caller.access_key)
+            key = iam_backends[caller.account]["aws"].access_keys.get(caller.access_key)
+            if role is not None:
+                identity = Identity(str(role.arn), str(role.user_id))
+            elif key is not None:
+                identity = Identity(f"arn:aws:iam::{caller.account}:user/{key.user_name}", caller.access_key)
+            else:
+                raise ApiError(
+                    "InvalidClientTokenId", "The security token included in the request is invalid."
+                )
+        return {"Account": caller.account, "Arn": identity.arn, "UserId": identity.user_id}

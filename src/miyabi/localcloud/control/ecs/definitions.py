@@ -1,0 +1,153 @@
+"""ECS's operations on task definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from itertools import groupby
+
+from miyabi.localcloud.control.ecs.clusters import EcsPart, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.tables import arn, definition_key
+from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
+from miyabi.model.ecs import TaskDefinition
+
+_FARGATE_MEMORY = {
+    256: {512, 1024, 2048},
+    512: set(range(1024, 4096 + 1, 1024)),
+    1024: set(range(2048, 8192 + 1, 1024)),
+    2048: set(range(4096, 16384 + 1, 1024)),
+    4096: set(range(8192, 30720 + 1, 1024)),
+    8192: set(range(16384, 61440 + 1, 4096)),
+    16384: set(range(32768, 122880 + 1, 8192)),
+}
+"""CPU units to the MiB that Fargate offers with them (docs.aws.amazon.com, "Task size")."""
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_IGNORED = {"tags"}
+
+
+class TaskDefinitions(EcsPart):
+    """Register, describe, list and deregister revisions."""
+
+    def register_task_definition(self, caller: Caller, params: Params) -> Result:
+        """Register the family's next revision."""
+        definition = {name: value for name, value in params.items() if name not in _IGNORED}
+        _check(definition)
+        family = definition["family"]
+        held = self.tables.revisions(caller.region, family)
+        revision = held[-1].revision + 1 if held else 1
+        row = TaskDefinition(
+            family=family,
+            revision=revision,
+            arn=arn(caller, f"task-definition/{family}:{revision}"),
+            definition=_with_defaults(definition),
+            registered_at=caller.now,
+            registered_by=self.principal(caller),
+            tags=tags_in(params),
+        )
+        self.tables.definitions.put(caller.region, definition_key(family, revision), row)
+        return {"taskDefinition": _shape(row), "tags": tags_out(row.tags)}
+
+    def describe_task_definition(self, caller: Caller, params: Params) -> Result:
+        """Describe a revision, by default the family's latest active one."""
+        row = self.tables.definition(caller.region, params["taskDefinition"])
+        tags = {"tags": tags_out(row.tags)} if "TAGS" in (params.get("include") or []) else {}
+        return {"taskDefinition": _shape(row), **tags}
+
+    def deregister_task_definition(self, caller: Caller, params: Params) -> Result:
+        """Make a revision INACTIVE; tasks and services that use it go on."""
+        row = self.tables.definition(caller.region, params["taskDefinition"])
+        row = dataclasses.replace(row, status="INACTIVE", deregistered_at=caller.now)
+        self.tables.definitions.put(caller.region, definition_key(row.family, row.revision), row)
+        return {"taskDefinition": _shape(row)}
+
+    def list_task_definitions(self, caller: Caller, params: Params) -> Result:
+        """List revisions of a status (default ACTIVE), by family, then revision."""
+        status = params.get("status") or "ACTIVE"
+        family = params.get("familyPrefix")
+        rows = [
+            row.arn
+            for row in self.tables.definitions.list(caller.region)
+            if row.status == status and family in {None, row.family}
+        ]
+        if params.get("sort") == "DESC":
+            rows.reverse()
+        arns, token = page(rows, params)
+        return {"taskDefinitionArns": arns, **({"nextToken": token} if token else {})}
+
+    def list_task_definition_families(self, caller: Caller, params: Params) -> Result:
+        """List families by whether they have an active revision."""
+        status = params.get("status") or "ACTIVE"
+        families = []
+        for family, rows in groupby(self.tables.definitions.list(caller.region), lambda row: row.family):
+            active = any(row.status == "ACTIVE" for row in rows)
+            wanted = status == "ALL" or active == (status == "ACTIVE")
+            if wanted and family.startswith(params.get("familyPrefix") or ""):
+                families.append(family)
+        names, token = page(families, params)
+        return {"families": names, **({"nextToken": token} if token else {})}
+
+
+def _check(definition: Params) -> None:
+    if not _NAME.fullmatch(definition["family"]):
+        raise ApiError("ClientException", "Family contains invalid characters.")
+    containers = definition["containerDefinitions"]
+    if not containers:
+        raise ApiError("ClientException", "Container definitions should not be empty.")
+    for container in containers:
+        if not container.get("name") or not container.get("image"):
+            raise ApiError(
+                "ClientException", "Container.image and Container.name should not be null or empty."
+            )
+    if all(container.get("essential") is False for container in containers):
+        raise ApiError("ClientException", "At least one container must be marked as essential.")
+    if "FARGATE" in (definition.get("requiresCompatibilities") or []):
+        _check_fargate(definition)
+
+
+def _check_fargate(definition: Params) -> None:
+    if definition.get("networkMode") != "awsvpc":
+        raise ApiError("ClientException", "Fargate only supports network mode ‘awsvpc’.")  # noqa: RUF001 - ECS's quotes
+    cpu, memory = str(definition.get("cpu") or ""), str(definition.get("memory") or "")
+    if not cpu.isdigit() or not memory.isdigit() or int(memory) not in _FARGATE_MEMORY.get(int(cpu), set()):
+        raise ApiError("ClientException", "No Fargate configuration exists for given values.")
+
+
+def _with_defaults(definition: Params) -> Params:
+    containers = [
+        {
+            "cpu": 0,
+            "portMappings": [],
+            "essential": True,
+            "environment": [],
+            "mountPoints": [],
+            "volumesFrom": [],
+            "systemControls": [],
+            **container,
+        }
+        for container in definition["containerDefinitions"]
+    ]
+    for container in containers:
+        container["portMappings"] = [
+            {"hostPort": mapping["containerPort"], "protocol": "tcp", **mapping}
+            for mapping in container["portMappings"]
+        ]
+    defaults: Params = {"volumes": [], "placementConstraints": [], "requiresCompatibilities": []}
+    return {**defaults, **definition, "containerDefinitions": containers}
+
+
+def _shape(row: TaskDefinition) -> Result:
+    shape = {
+        **row.definition,
+        "taskDefinitionArn": row.arn,
+        "revision": row.revision,
+        "status": row.status,
+        "compatibilities": [
+            "EC2",
+            *(["FARGATE"] if "FARGATE" in row.definition["requiresCompatibilities"] else []),
+        ],
+        "registeredAt": row.registered_at,
+        "registeredBy": row.registered_by,
+    }
+    if row.deregistered_at is not None:
+        shape["deregisteredAt"] = row.deregistered_at
+    return shape

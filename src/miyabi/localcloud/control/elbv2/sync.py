@@ -1,0 +1,172 @@
+"""The loop that brings HAProxy to what the rows say, and the rows' observed state to what HAProxy does."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from miyabi.localcloud.control.elbv2.desired import Desired, Draining, desired
+from miyabi.localcloud.control.elbv2.haproxy_plan import finished, plan_servers
+from miyabi.localcloud.control.elbv2.nouns import Nouns
+from miyabi.localcloud.control.elbv2.ports import refusal
+from miyabi.localcloud.control.elbv2.targets import Targets
+from miyabi.localcloud.control.engine import Engine
+from miyabi.localcloud.data.haproxy import HaproxyDriver, Observed
+from miyabi.localcloud.data.haproxy_config import Config
+from miyabi.model.errors import NotFound, Unavailable
+from miyabi.model.load_balancing import LoadBalancer
+
+log = logging.getLogger(__name__)
+
+_IDLE = timedelta(seconds=5)
+_SOON = timedelta(milliseconds=100)
+_RETRY = timedelta(seconds=1)
+_SILENT = timedelta(seconds=5)
+"""A HAProxy that runs but answers nothing for this long is replaced."""
+
+
+class SyncLoop:
+    """Observes HAProxy, changes what differs, reports what is served and what has drained."""
+
+    name = "elbv2-haproxy"
+
+    def __init__(self, engine: Engine, service: Targets, driver: HaproxyDriver) -> None:
+        self._engine = engine
+        self._service = service
+        self._driver = driver
+        self._refused: Mapping[str, str] = {}
+        self._silent_for = 0
+
+    async def step(self) -> timedelta:
+        """Look once; soon again while something is under way."""
+        wanted = await self._engine.run(desired, self._service)
+        seen = await self._driver.observe()
+        if seen is None and wanted.config.frontends and await self._driver.is_running():
+            return await self._await_answer()
+        self._silent_for = 0
+        refused = self._refusals(wanted.config, seen)
+        if refused and seen is None and await self._driver.is_running():
+            return _SOON  # the supervisor restarted it just now: it may hold those ports itself
+        self._log_refusals(refused)
+        config = _without(wanted.config, refused)
+        try:
+            changed = await self._apply(config, seen)
+        except NotFound as error:
+            await self._report(wanted, None, dict.fromkeys(_names(wanted.config), error.message))
+            raise
+        if changed:
+            seen = await self._driver.observe()
+        await self._report(wanted, seen, refused)
+        waiting = await self._finish(wanted.draining, seen, serving=bool(config.frontends))
+        if changed or waiting:
+            return _SOON
+        return _RETRY if refused else _IDLE
+
+    async def _await_answer(self) -> timedelta:
+        self._silent_for += 1
+        if self._silent_for * _SOON >= _SILENT:
+            log.error("HAProxy runs but does not answer; replacing it")
+            await self._driver.stop()
+        return _SOON
+
+    async def _apply(self, config: Config, seen: Observed | None) -> bool:
+        """Bring HAProxy to the configuration; say whether anything had to change."""
+        if not config.frontends:
+            if seen is not None or await self._driver.is_running():
+                log.info("no listener is left: stopping HAProxy")
+                await self._driver.stop()
+            return False
+        if seen is None:
+            log.info("starting HAProxy with %d listeners", len(config.frontends))
+            await self._driver.start(config)
+            return True
+        if seen.generation != config.generation:
+            log.info("reloading HAProxy: %s", ", ".join(_names(config)))
+            await self._driver.reload(config)
+            return True
+        self._driver.write(config)
+        changes = plan_servers(config, seen)
+        if changes.add:
+            await self._driver.add_servers(seen, changes.add)
+            refreshed = await self._driver.observe()
+            if refreshed is None:
+                raise Unavailable("HAProxy ended while targets were added")
+            seen = refreshed
+        if changes.states:
+            await self._driver.set_states(seen, changes.states)
+        if changes.delete:
+            await self._driver.delete_servers(seen, changes.delete)
+        return bool(changes)
+
+    def _refusals(self, config: Config, seen: Observed | None) -> dict[str, str]:
+        """Return the listeners whose port cannot be bound, and why: one of them would fail the whole reload."""
+        bound = seen.current.frontends if seen is not None else frozenset()
+        found = {}
+        for frontend in config.frontends:
+            if frontend.name not in bound:
+                reason = refusal(frontend.address, frontend.port)
+                if reason is not None:
+                    found[frontend.name] = reason
+        return found
+
+    def _log_refusals(self, refused: Mapping[str, str]) -> None:
+        for name, reason in refused.items():
+            if self._refused.get(name) != reason:
+                log.error("listener %s cannot serve: %s", name, reason)
+        for name in self._refused.keys() - refused.keys():
+            log.info("listener %s can serve again", name)
+        self._refused = dict(refused)
+
+    async def _report(self, wanted: Desired, seen: Observed | None, refused: Mapping[str, str]) -> None:
+        """Write down each load balancer's state where it differs from what is observed."""
+        served = seen.current.frontends if seen is not None else frozenset()
+        changes = []
+        for balancer in wanted.balancers:
+            problems = [refused[name] for name in balancer.frontends if name in refused]
+            ready = all(name in served for name in balancer.frontends)
+            if not balancer.frontends:
+                reason = refusal(balancer.row.address, 0)
+                problems, ready = ([reason] if reason else []), reason is None
+            state = _state(balancer.row, problems, ready=ready)
+            if state != (balancer.row.state, balancer.row.state_reason):
+                changes.append((balancer.region, balancer.row.arn, *state))
+        if changes:
+            await self._engine.run(_set_states, self._service, changes)
+
+    async def _finish(self, draining: tuple[Draining, ...], seen: Observed | None, *, serving: bool) -> bool:
+        """Remove the targets that have drained; say whether others still do."""
+        if not draining:
+            return False
+        now = self._engine.clock()
+        done = finished({d.key: (d.backend, d.server) for d in draining}, seen, serving=serving)
+        over = [d for d in draining if d.key in done or now >= d.until or not d.backend]
+        by_region = {d.region: [other.key for other in over if other.region == d.region] for d in over}
+        if over:
+            await self._engine.run(self._service.finish_draining, by_region)
+        return len(over) < len(draining)
+
+
+def _names(config: Config) -> list[str]:
+    return [frontend.name for frontend in config.frontends]
+
+
+def _without(config: Config, refused: Mapping[str, str]) -> Config:
+    kept = tuple(frontend for frontend in config.frontends if frontend.name not in refused)
+    return dataclasses.replace(config, frontends=kept)
+
+
+def _state(row: LoadBalancer, problems: list[str], *, ready: bool) -> tuple[str, str | None]:
+    """Return state and reason. A load balancer that was active once does not become provisioning again."""
+    if problems:
+        return ("failed" if row.state in {"provisioning", "failed"} else "active_impaired"), "; ".join(problems)
+    return ("active", None) if ready else (row.state, row.state_reason)
+
+
+def _set_states(rows: Nouns, changes: list[tuple[str, str, str, str | None]]) -> None:
+    for region, arn, state, reason in changes:
+        row = rows.load_balancers.get(region, arn)
+        if row is not None:
+            rows.load_balancers.put(region, arn, dataclasses.replace(row, state=state, state_reason=reason))
+    rows.on_change()

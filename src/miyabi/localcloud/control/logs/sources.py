@@ -1,0 +1,97 @@
+"""Output files of tasks: which stream each one feeds, and how far it has been read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from miyabi.localcloud.control.logs.events import Events
+from miyabi.localcloud.control.logs.names import checked_stream_name
+from miyabi.localcloud.control.logs.output_file import Chunk
+from miyabi.localcloud.control.logs.streams import Streams
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A followed output file; what lies before `position` is stored."""
+
+    path: str
+    position: int
+    finished: bool
+    """Nothing will be appended any more."""
+    drained: bool
+    """Everything is stored: the file can go."""
+
+
+class Sources(Streams, Events):
+    """What ECS and the ingest loop ask of the service."""
+
+    def follow(self, region: str, group: str, stream: str, path: str | Path) -> None:
+        """Feed a stream, made if it is missing, from a file that need not exist yet. Idempotent.
+
+        Raises ApiError ResourceNotFoundException where there is no such log group.
+        """
+        found = self._group(region, group)
+        with self._database.transaction():
+            self._new_stream(found, checked_stream_name(stream), self._now())
+            added = self._database.execute(
+                "INSERT OR IGNORE INTO sources (path, region, group_name, stream_name) VALUES (?, ?, ?, ?)",
+                str(path),
+                region,
+                group,
+                stream,
+            ).rowcount
+        if added:
+            self._on_change()
+
+    def finish(self, path: str | Path) -> None:
+        """Say that nothing will be appended to the file: its rest is stored, then it is removed. Idempotent."""
+        changed = self._database.execute(
+            "UPDATE sources SET finished=1 WHERE path=? AND finished=0", str(path)
+        ).rowcount
+        if changed:
+            self._on_change()
+
+    def sources(self) -> list[Source]:
+        """Return the files that are followed."""
+        rows = self._database.execute("SELECT path, position, finished, drained FROM sources ORDER BY path")
+        return [Source(path, position, bool(finished), bool(drained)) for path, position, finished, drained in rows]
+
+    def store(self, chunks: Sequence[Chunk]) -> None:
+        """Store what was read, and how far, in one transaction: so no line is lost, and none is stored twice."""
+        with self._database.transaction():
+            for chunk in chunks:
+                self._store(chunk)
+
+    def _store(self, chunk: Chunk) -> None:
+        row = self._database.execute(
+            "SELECT region, group_name, stream_name, position, last_timestamp FROM sources WHERE path=?", chunk.path
+        ).fetchone()
+        if row is None or row[3] != chunk.begin:
+            return
+        region, group_name, stream_name, _, last = row
+        now = self._now()
+        timestamp = max(now, last)  # a clock that was set back must not disturb the order of lines
+        if chunk.messages:
+            groups = self._groups("WHERE region=? AND name=?", region, group_name)
+            streams = self._streams("WHERE group_id=? AND name=?", groups[0].id, stream_name) if groups else []
+            if streams:
+                self._append(groups[0], streams[0], [(timestamp, message) for message in chunk.messages], now)
+            else:
+                lost = f"{group_name} {stream_name} no longer exists: {len(chunk.messages)} lines are dropped"
+                log.warning("%s", lost)
+        self._database.execute(
+            "UPDATE sources SET position=?, last_timestamp=?, drained=? WHERE path=?",
+            chunk.end,
+            timestamp,
+            chunk.drained,
+            chunk.path,
+        )
+
+    def forget(self, path: str) -> None:
+        """Stop following a file that was drained and removed."""
+        self._database.execute("DELETE FROM sources WHERE path=?", path)

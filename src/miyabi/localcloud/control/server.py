@@ -1,0 +1,121 @@
+"""Puts the control plane together and serves it: state, live services, loops, API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from datetime import timedelta
+
+import uvicorn
+
+from miyabi.environment.home import Home, Instance
+from miyabi.localcloud.control.addresses import AddressBook
+from miyabi.localcloud.control.app import Api
+from miyabi.localcloud.control.credentials import Identities, Keys
+from miyabi.localcloud.control.ecr import EcrLayers, resolve
+from miyabi.localcloud.control.ecr_images import install_ecr
+from miyabi.localcloud.control.ecs.api import Ecs
+from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
+from miyabi.localcloud.control.ecs.tables import EcsTables
+from miyabi.localcloud.control.ecs.task_loop import TaskLoop
+from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
+from miyabi.localcloud.control.engine import Engine, Loop
+from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
+from miyabi.localcloud.control.stock import StockServices
+from miyabi.localcloud.control.store import Store
+from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.data.haproxy import HaproxyDriver
+from miyabi.localcloud.data.images import Blobs, discard_unfinished
+from miyabi.localcloud.supervisor_client import SupervisorClient
+from miyabi.model.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+
+def serve(home: Home, instance: Instance) -> None:
+    """Run the control plane until SIGTERM."""
+    began = time.monotonic()
+    store = Store(home.state / "control.sqlite")
+    engine = Engine(store)
+    stock = StockServices(instance.account)
+    install_ecr(Blobs(home))
+    discard_unfinished(home)
+    journal = Journal(home.state, stock)
+    replayed = journal.replay()
+    log.info("replayed %d requests; ready after %.2f s", replayed, time.monotonic() - began)
+    gc.collect()
+    gc.freeze()
+    try:
+        asyncio.run(_serve(home, instance, engine, stock, journal))
+    finally:
+        engine.close()
+        journal.close()
+
+
+async def _serve(
+    home: Home, instance: Instance, engine: Engine, stock: StockServices, journal: Journal
+) -> None:
+    supervisor = SupervisorClient(home.run)
+    addresses = AddressBook(engine.store, instance.block)
+    keys = Keys(engine.store, instance)
+    tables = EcsTables(engine.store)
+    elbv2 = Elbv2(engine.store, addresses, engine.wake)
+    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
+    services = (
+        Ecs(tables, keys, lambda region: stock.ensure("ec2", region)),
+        elbv2,
+        logs,
+        EcrLayers(Blobs(home)),
+        Identities(keys),
+    )
+    loops: tuple[Loop, ...] = (
+        ServiceLoop(engine, tables, elbv2, instance.account),
+        TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
+        CheckLoop(engine, elbv2),
+        SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        IngestLoop(engine, logs),
+        RetentionLoop(engine, logs),
+    )
+    api = Api(
+        instance,
+        engine,
+        journal,
+        keys,
+        {service.name: service for service in services},
+        TaskEndpoint(tables, keys),
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            api,
+            host="127.0.0.1",
+            port=instance.api_port,
+            http="httptools",
+            loop="asyncio",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    running = [asyncio.create_task(engine.supervise(loop), name=loop.name) for loop in loops]
+    running.append(asyncio.create_task(_wake_on_exits(engine, supervisor), name="exits"))
+    try:
+        await server.serve()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:
+    """Let the loops look whenever a process starts or ends."""
+    while True:
+        with contextlib.suppress(Unavailable):
+            async for _ in supervisor.watch():
+                engine.wake()
+        await asyncio.sleep(timedelta(seconds=1).total_seconds())

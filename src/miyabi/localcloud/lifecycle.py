@@ -1,0 +1,131 @@
+"""Starting, stopping and looking at a whole local cloud, from outside it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from miyabi.environment.home import Home, Instance
+from miyabi.localcloud.launch import await_control, await_supervisor, port_taken, spawn_supervisor
+from miyabi.localcloud.readiness import port_is_free
+from miyabi.localcloud.running import Running, inspect, supervisor_of
+from miyabi.localcloud.supervisor.identity import Identity, sweep
+from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
+from miyabi.model.errors import Conflict, Failed, MiyabiError, NotFound
+
+__all__ = ["Progress", "Running", "exclusive", "inspect", "start", "stop"]
+
+Progress = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def exclusive(home: Home) -> Iterator[None]:
+    """Hold the right to start or stop this local cloud. Conflict: another command holds it."""
+    home.create()
+    lock = os.open(home.root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise Conflict(
+                f"another miyabi command is starting or stopping this local cloud (pid {holder})",
+                hint="Wait until it has ended, or interrupt it.",
+            ) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(lock)
+
+
+def start(
+    home: Home,
+    *,
+    deadline_seconds: float = 20.0,
+    progress: Progress | None = None,
+    control_command: Sequence[str] | None = None,
+) -> None:
+    """Start the local cloud, if it does not run; return when its API answers. Hold `exclusive`.
+
+    What this call began is ended again where it fails or is interrupted. Conflict: the port is taken.
+    Failed: the control plane keeps ending. Unavailable: not ready in time.
+
+    control_command: another program in the control plane's place.
+    """
+    instance = home.read_instance()
+    if instance is None:
+        raise NotFound(f"there is no local cloud in {home.root}", hint="Create it: miyabi up")
+    home.create()
+    say = progress or (lambda _line: None)
+    until = time.monotonic() + deadline_seconds
+    begun: subprocess.Popen[bytes] | None = None
+    try:
+        if supervisor_of(home) is None:
+            _make_room(home, instance)
+            begun = spawn_supervisor(home, control_command)
+            await_supervisor(home, begun, until)
+            say(f"supervisor started (pid {begun.pid})")
+        await_control(home, instance, until)
+        say(f"control plane answers at {instance.endpoint}")
+    except BaseException:
+        if begun is not None:
+            _undo(home, begun)
+        raise
+    finally:
+        if begun is not None and begun.poll() is None:
+            begun.returncode = 0  # it outlives this command on purpose: nobody waits for it
+
+
+def stop(home: Home, *, deadline_seconds: float = 30.0) -> bool:
+    """End the local cloud and return whether anything ran. Hold `exclusive`.
+
+    Failed: something does not end.
+    """
+    root = os.path.realpath(home.root)
+    supervisor = supervisor_of(home)
+    if supervisor is None:
+        return sweep(root) > 0
+    begun = time.monotonic()
+    with contextlib.suppress(MiyabiError):
+        BlockingSupervisorClient(home.run).stop(timeout_seconds=deadline_seconds * 0.7)
+    if not _gone(supervisor, begun + deadline_seconds * 0.75):
+        supervisor.kill(signal.SIGTERM)
+        if not _gone(supervisor, begun + deadline_seconds * 0.9):
+            supervisor.kill(signal.SIGKILL)
+            if not _gone(supervisor, begun + deadline_seconds):
+                raise Failed(
+                    f"the supervisor of {home.root} (pid {supervisor.pid}) does not end, not even by SIGKILL",
+                    hint=f"Look at /proc/{supervisor.pid}/status.",
+                )
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(supervisor.pid, os.WNOHANG)  # where this very process started it
+    sweep(root)
+    return True
+
+
+def _make_room(home: Home, instance: Instance) -> None:
+    sweep(os.path.realpath(home.root))
+    if not port_is_free(instance.api_port):
+        raise port_taken(instance)
+
+
+def _undo(home: Home, begun: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(MiyabiError):
+        stop(home, deadline_seconds=10)
+    if begun.poll() is None:  # interrupted before it could be asked: it has no children yet
+        begun.kill()
+        begun.wait()
+
+
+def _gone(identity: Identity, until: float) -> bool:
+    while identity.alive():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True

