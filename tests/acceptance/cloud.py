@@ -141,8 +141,6 @@ def copy_checkout(target: Path) -> None:
     """Copy what `miyabi up` reads, so that a test may change it."""
     for name in ("miyabi.toml", "image.toml"):
         shutil.copy(ROOT / name, target / name)
-    shutil.copytree(
-        ROOT / "infrastructure",
-        target / "infrastructure",
-        ignore=shutil.ignore_patterns(".terraform*", "terraform.tfstate*"),
-    )
+    ignored = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "__pycache__")
+    for name in ("infrastructure", "src"):
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)

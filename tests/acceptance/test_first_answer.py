@@ -209,7 +209,7 @@ def test_a_change_of_memory_image_and_retention_is_applied_and_leaves_an_empty_p
     cloud, _ = first
     before = tasks_of(cloud)
     manifest = cloud.directory / "image.toml"
-    manifest.write_text(manifest.read_text() + '\n[environment]\nRELEASE = "two"\n')
+    manifest.write_text(manifest.read_text().replace("[environment]", '[environment]\nRELEASE = "two"'))
     built = cloud.miyabi("image", "build", "--tag", "v1.1.0", "--json")
     assert built.code == 0, built.err
     repository = cloud.terraform("output", "-raw", "ecr_repository_url").out

@@ -21,9 +21,10 @@ from miyabi.environment.home import Home
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine
-from miyabi.localcloud.control.service import Caller, LiveService, Params, Result
+from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.data.haproxy import HaproxyDriver
+from miyabi.localcloud.processes import ProcessState
 
 ACCOUNT = "112530848482"
 REGION = "us-west-2"
@@ -113,7 +114,8 @@ class Balanced:
             Port=BALANCER_PORT,
             DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
         )["Listeners"]
-        balancer = Balancer(self, row["LoadBalancerArn"], row["DNSName"], group["TargetGroupArn"], listener["ListenerArn"])
+        arns = row["LoadBalancerArn"], group["TargetGroupArn"], listener["ListenerArn"]
+        balancer = Balancer(self, row["DNSName"], *arns)
         wait_for(lambda: balancer.state()["Code"] == "active" and balancer.is_listening())
         return balancer
 
@@ -125,7 +127,8 @@ class Balanced:
         return address, process
 
     def haproxy_pid(self) -> int:
-        return next(state.pid for state in self.run(self.cloud.client.list()) if state.name == "haproxy")
+        states: tuple[ProcessState, ...] = self.run(self.cloud.client.list())
+        return next(state.pid for state in states if state.name == "haproxy")
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,8 @@ class Balancer:
     """One load balancer with its target group."""
 
     balanced: Balanced
-    arn: str
     address: str
+    arn: str
     group: str
     listener: str
 

@@ -114,9 +114,7 @@ class Cloud:
                 "credentials_file": (None, None, os.devnull, None),
             }
         core = botocore.session.Session(session_vars=overrides)
-        return boto3.session.Session(
-            botocore_session=core, region_name=self.region, profile_name=self.profile
-        )
+        return boto3.session.Session(botocore_session=core, region_name=self.region, profile_name=self.profile)
 
     def _config(self) -> Config:
         from botocore.config import Config  # noqa: PLC0415

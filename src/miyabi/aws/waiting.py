@@ -30,6 +30,9 @@ class Progress:
     deadline: timedelta
 
 
+_SHORTEST = 0.001
+"""Seconds that are not worth another look."""
+
 Report = Callable[[Progress], None]
 
 
@@ -58,9 +61,10 @@ def wait_for(
         elapsed = clock() - start
         if progress is not None:
             progress(Progress(what, seen.detail, timedelta(seconds=elapsed), deadline))
-        if elapsed >= limit:
+        left = limit - elapsed
+        if left < _SHORTEST:
             raise Unavailable(
                 f"waited {limit:.0f} s for {what}: {seen.detail}",
                 hint="nothing was undone",
             )
-        sleep(min(step.total_seconds(), limit - elapsed))
+        sleep(min(step.total_seconds(), left))

@@ -15,12 +15,12 @@ from miyabi.cli.provision import Provisioned, check_cloud, confirm_by_name, prov
 from miyabi.cli.resources import ResourceLines
 from miyabi.cli.session import Session
 from miyabi.environment.access import Access
+from miyabi.environment.cloud import LOCAL
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, release
 from miyabi.environment.terraform.process import Interrupted
 from miyabi.environment.terraform.runs import Terraform, forget
 from miyabi.environment.terraform.state import read_state
-from miyabi.localcloud import lifecycle
 from miyabi.model.errors import Conflict, MiyabiError
 
 
@@ -35,6 +35,7 @@ def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
     What is there already is kept: a stopped local cloud comes back with the same addresses, without an apply.
     """
     begun = time.monotonic()
+    session.head(session.environment())
     with _reserved(session):
         access = session.access(create=True)
         terraform = access.terraform()
@@ -64,6 +65,8 @@ def down(session: Session) -> None:
         session.output.line("nothing runs on this machine for this cloud; `miyabi destroy` removes the environment")
         session.output.result({"stopped": False})
         return
+    from miyabi.localcloud import lifecycle  # noqa: PLC0415 - not every system can load it
+
     begun = time.monotonic()
     with lifecycle.exclusive(access.home):
         stopped = lifecycle.stop(access.home)
@@ -91,8 +94,7 @@ def destroy(session: Session, *, yes: str | None, force: bool) -> None:
         confirm_by_name(environment.name, yes, what, option="--yes")
         terraform = access.terraform()
         with _interruptible(f"miyabi destroy --yes {environment.name}"):
-            was_running = access.home is not None and lifecycle.inspect(access.home) is not None
-            _start(access, session.output)
+            was_running = _start(access, session.output)
             destroyed = _terraform_destroy(session, access, terraform)
         forget(terraform)
         if access.home is not None:
@@ -103,23 +105,23 @@ def destroy(session: Session, *, yes: str | None, force: bool) -> None:
 @contextmanager
 def _reserved(session: Session) -> Iterator[None]:
     """Keep other commands from starting or stopping the same local cloud meanwhile."""
-    access_home = _home(session)
-    if access_home is None:
+    home = _home(session)
+    if home is None:
         yield
         return
-    known = access_home.root.is_dir()
-    try:
-        with lifecycle.exclusive(access_home):
+    from miyabi.localcloud import lifecycle  # noqa: PLC0415 - not every system can load it
+
+    known = home.root.is_dir()
+    with lifecycle.exclusive(home):
+        try:
             yield
-    except MiyabiError:
-        if not known and access_home.read_instance() is None:
-            _remove_files(access_home)  # nothing was made: leave no trace
-        raise
+        except MiyabiError:
+            if not known and not home.instance_file.exists():
+                _remove_files(home)  # nothing was made: leave no trace
+            raise
 
 
 def _home(session: Session) -> Home | None:
-    from miyabi.environment.cloud import LOCAL  # noqa: PLC0415
-
     environment = session.environment()
     return home_of(environment.file, session.environ) if session.cloud_name() == LOCAL else None
 
@@ -135,14 +137,18 @@ def _interruptible(command: str) -> Iterator[None]:
         raise Interrupted("interrupted; what was done so far is kept", hint=resume_hint(command)) from error
 
 
-def _start(access: Access, output: Output) -> None:
+def _start(access: Access, output: Output) -> bool:
+    """Start the local cloud where there is one, and return whether it ran already."""
     if access.home is None:
-        return
+        return False
+    from miyabi.localcloud import lifecycle  # noqa: PLC0415 - not every system can load it
+
     begun = time.monotonic()
     ran = lifecycle.inspect(access.home) is not None
     lifecycle.start(access.home)
     detail = f"{access.target.endpoint}{' (was running)' if ran else ''}"
     output.phase("local cloud", time.monotonic() - begun, detail)
+    return ran
 
 
 def _terraform_destroy(session: Session, access: Access, terraform: Terraform) -> int:
@@ -171,6 +177,8 @@ def _remove_by_force(session: Session, yes: str | None) -> None:
         raise Conflict(
             "--force is for the local cloud only", hint="Leave it out: terraform must destroy what is on AWS."
         )
+    from miyabi.localcloud import lifecycle  # noqa: PLC0415 - not every system can load it
+
     what = f"This removes the local cloud in {home.root} with all its data"
     confirm_by_name(environment.name, yes, what, option="--yes")
     begun = time.monotonic()
@@ -187,6 +195,8 @@ def _remove_by_force(session: Session, yes: str | None) -> None:
 
 
 def _remove(output: Output, home: Home, session: Session, *, keep_running: bool) -> None:
+    from miyabi.localcloud import lifecycle  # noqa: PLC0415 - not every system can load it
+
     others = sorted(
         path.parts[-4]
         for path in home.terraform.glob("*/state/*/terraform.tfstate")

@@ -67,11 +67,12 @@ def provision(
     """Bring the infrastructure to what is configured, the image into its repository, the service to steady."""
     work = _Work(access, terraform, cloud, output, build)
     record = terraform.read_applied()
+    new_tag = record is not None and record.tag != access.environment.tag
     applied = None
     if force_apply or not terraform.is_applied():
         work.initialise()
         check_cloud(access, terraform, cloud)
-        if record is not None and record.tag != access.environment.tag:
+        if new_tag:
             image = work.publish(threading.Event(), new_tag=True)
             work.set_image(image)
             applied = work.apply(confirm)
@@ -82,7 +83,8 @@ def provision(
         output.phase("terraform", 0.0, "nothing to apply: files and variables are as at the last apply")
         image = work.publish(threading.Event(), new_tag=False)
     work.show_image(image)
-    work.redeploy_where_needed(image, first=record is None)
+    if record is not None and not new_tag:  # else the apply has just started the deployment
+        work.redeploy_where_needed(image)
     return Provisioned(applied, image, work.wait(), terraform.outputs())
 
 
@@ -160,11 +162,12 @@ class _Work:
         manifest = self._environment.image
         if manifest is None:
             return None
-        begun = time.monotonic()
         while True:
             last = over.is_set()
+            bundle = self._build.result()
+            begun = time.monotonic()
             try:
-                image = self._push(manifest, new_tag=new_tag)
+                image = self._push(manifest, bundle, new_tag=new_tag)
             except NotFound as error:
                 if last or self._environment.repository not in error.message:
                     raise
@@ -173,8 +176,7 @@ class _Work:
                 self._image_seconds = self._build.seconds + time.monotonic() - begun
                 return image
 
-    def _push(self, manifest: Path, *, new_tag: bool) -> PushedImage | None:
-        bundle = self._build.result()
+    def _push(self, manifest: Path, bundle: Bundle | None, *, new_tag: bool) -> PushedImage | None:
         repository, tag = self._environment.repository, self._environment.tag
         if bundle is None:
             return publish_image(self._cloud, manifest, repository, tag, engine=self._target.image_engine)
@@ -204,10 +206,8 @@ class _Work:
         with translated(f"setting parameter '{name}'"):
             self._cloud.client("ssm").put_parameter(Name=name, Value=image.uri, Overwrite=True)
 
-    def redeploy_where_needed(self, image: PushedImage | None, *, first: bool) -> None:
+    def redeploy_where_needed(self, image: PushedImage | None) -> None:
         """Start a new deployment where the running one cannot have the image that its tag now means."""
-        if first:
-            return
         with translated(f"describing service '{self._environment.service}'"):
             service = describe_service(self._cloud, self._environment)
         failed = service is not None and any(one.rollout_state == "FAILED" for one in service.deployments[:1])

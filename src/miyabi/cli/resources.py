@@ -11,7 +11,7 @@ from miyabi.environment.terraform.events import (
     Stopping,
 )
 
-_PAST = {"create": "created", "update": "updated", "delete": "destroyed", "read": "read"}
+_PAST = {"create": "created", "update": "updated", "delete": "destroyed"}
 _SAY_SECONDS = 20
 
 
@@ -26,6 +26,8 @@ class ResourceLines:
         """Write what an event says to a person."""
         say = self._output.progress
         match event:
+            case ResourceProgress(action="read"):
+                pass
             case ResourceProgress(phase="done"):
                 say(f"    {event.seconds:7} s  {_PAST.get(event.action, event.action):<16} {event.address}")
             case ResourceProgress(phase="failed"):

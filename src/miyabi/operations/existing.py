@@ -36,9 +36,7 @@ class ExistingService:
     load_balancer: str | None
 
 
-def describe_existing(
-    cloud: Cloud, cluster: str | None = None, service: str | None = None
-) -> ExistingService:
+def describe_existing(cloud: Cloud, cluster: str | None = None, service: str | None = None) -> ExistingService:
     """Describe a service by AWS's API. Without names there must be just one to choose.
 
     Raises InvalidInput listing the candidates when there are several, NotFound when there is none.

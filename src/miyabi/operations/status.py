@@ -231,8 +231,7 @@ def _service(service: ServiceTypeDef) -> ServiceStatus:
             for one in deployments
         ),
         events=tuple(
-            ServiceEvent(event.get("createdAt"), event["message"])
-            for event in service.get("events", [])[:_EVENTS]
+            ServiceEvent(event.get("createdAt"), event["message"]) for event in service.get("events", [])[:_EVENTS]
         ),
     )
 
@@ -280,9 +279,7 @@ def last_part(arn: str) -> str:
 
 
 def _load_balancer(cloud: Cloud, names: EnvironmentNames) -> LoadBalancerStatus | None:
-    for balancer in cloud.client("elbv2").describe_load_balancers(Names=[names.load_balancer])[
-        "LoadBalancers"
-    ]:
+    for balancer in cloud.client("elbv2").describe_load_balancers(Names=[names.load_balancer])["LoadBalancers"]:
         return LoadBalancerStatus(
             name=balancer["LoadBalancerName"],
             arn=balancer["LoadBalancerArn"],

@@ -101,9 +101,7 @@ class _Watch:
         status = describe_environment(self._cloud, self._names)
         service = status.service
         if service is None:
-            what = (
-                f"service '{self._names.service}'" if status.cluster else f"cluster '{self._names.cluster}'"
-            )
+            what = f"service '{self._names.service}'" if status.cluster else f"cluster '{self._names.cluster}'"
             raise NotFound(f"{what} not found in {self._cloud.region}")
         if not self._begun:
             self._stopped_before = frozenset(task.id for task in stopped_tasks(self._cloud, self._names))

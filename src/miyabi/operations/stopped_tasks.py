@@ -48,9 +48,7 @@ class LastWords:
     lines: tuple[str, ...]
 
 
-def stopped_tasks(
-    cloud: Cloud, names: EnvironmentNames, *, known: Collection[str] = ()
-) -> tuple[StoppedTask, ...]:
+def stopped_tasks(cloud: Cloud, names: EnvironmentNames, *, known: Collection[str] = ()) -> tuple[StoppedTask, ...]:
     """Return the stopped tasks that ECS still lists, latest first, without those whose ids are known."""
     with translated(f"describing the stopped tasks of service '{names.service}'"):
         tasks = [_stopped(task, names) for page in task_pages(cloud, names, "STOPPED") for task in page]
@@ -96,9 +94,7 @@ def _log_stream(cloud: Cloud, task: StoppedTask) -> tuple[str, str] | None:
         answer = cloud.client("ecs").describe_task_definition(taskDefinition=task.task_definition)
     for container in answer["taskDefinition"].get("containerDefinitions", []):
         options = container.get("logConfiguration", {}).get("options", {})
-        if container.get("name") == task.container and {"awslogs-group", "awslogs-stream-prefix"} <= set(
-            options
-        ):
+        if container.get("name") == task.container and {"awslogs-group", "awslogs-stream-prefix"} <= set(options):
             stream = f"{options['awslogs-stream-prefix']}/{task.container}/{task.id}"
             return options["awslogs-group"], stream
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -25,6 +26,7 @@ def main() -> int:
         instance = home.read_instance()
         if instance is None:
             raise NotFound(f"no local cloud was made in {home.root}", hint="miyabi up makes one")
+        gc.disable()  # until `serve` has loaded and replayed everything: a quarter of the start
         # moto reads these when it is imported, which is why the import is below.
         os.environ["MOTO_ACCOUNT_ID"] = instance.account
         os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"

@@ -15,6 +15,7 @@ from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
 from miyabi.localcloud.control.credentials import Identities, Keys
+from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
 from miyabi.localcloud.control.ecr_images import install_ecr
 from miyabi.localcloud.control.ecs.api import Ecs
@@ -42,13 +43,14 @@ def serve(home: Home, instance: Instance) -> None:
     store = Store(home.state / "control.sqlite")
     engine = Engine(store)
     stock = StockServices(instance.account)
+    install_ec2()
     install_ecr(Blobs(home))
     discard_unfinished(home)
     journal = Journal(home.state, stock)
     replayed = journal.replay()
     log.info("replayed %d requests; ready after %.2f s", replayed, time.monotonic() - began)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     try:
         asyncio.run(_serve(home, instance, engine, stock, journal))
     finally:
@@ -110,6 +112,7 @@ async def _serve(
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        logs.close()
 
 
 async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:

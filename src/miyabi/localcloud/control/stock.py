@@ -66,29 +66,31 @@ class StockServices:
         self._ready: set[tuple[str, str]] = set()
 
     def ensure(self, name: str, region: str) -> None:
-        """Create a service's backend for a region under its own seed: its ids do not depend on who asks first."""
+        """Create a service's backend for a region under its own seed: its ids do not depend on who asks first.
+
+        Every request of moto looks its key up in IAM, so IAM comes first. The routes are made here too, because making
+        them may use up randomness.
+        """
         if (name, region) in self._ready:
             return
+        if name != "iam":
+            self.ensure("iam", region)
         seed(int.from_bytes(hashlib.sha256(f"{name}/{region}".encode()).digest()[:8]))
         backends = get_backend(name)  # type: ignore[call-overload]
         if isinstance(backends, BackendDict):
             account = backends[self._account]
             account[region if region in account.regions else "aws"]
+        if name not in self._routes:
+            self._routes[name] = self._map(name).bind("127.0.0.1")
         self._ready.add((name, region))
 
     def answer(self, name: str, request: Request) -> Answer:
         """Run one request through a moto service whose backend exists."""
         try:
-            view, _ = self._adapter(name, request).match(request.path, request.method)
+            view, _ = self._routes[name].match(request.path, request.method)
         except HTTPException as error:
             return error.code or 404, {}, b""
         return _finish(request, view)
-
-    def _adapter(self, name: str, request: Request) -> MapAdapter:
-        adapter = self._routes.get(name)
-        if adapter is None:
-            adapter = self._routes[name] = self._map(name).bind(request.host)
-        return adapter
 
     def _map(self, name: str) -> Map:
         backends = get_backend(name)  # type: ignore[call-overload]

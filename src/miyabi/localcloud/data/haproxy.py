@@ -1,7 +1,7 @@
 """Drives the one HAProxy that stands for all load balancers: start, reload, observe, change servers, stop.
 
 It runs as a child of the supervisor in master-worker mode. Everything is asked through the master's socket, which also
-reaches the workers that a reload left behind to finish their requests; they too must not use a drained target.
+shows the workers that a reload left behind to finish their connections. HAProxy refuses to change their servers.
 """
 
 from __future__ import annotations
@@ -166,34 +166,23 @@ class HaproxyDriver:
         self._file.unlink(missing_ok=True)
 
     async def set_states(self, seen: Observed, states: Iterable[tuple[str, str, ServerState]]) -> None:
-        """Set servers' states, (backend, server, state), in every worker that has the server."""
-        states = list(states)
-        for worker in seen.workers:
-            await self._ask_worker(
-                worker.pid,
-                [
-                    f"set server {backend}/{server} state {state}"
-                    for backend, server, state in states
-                    if (backend, server) in worker.servers
-                ],
-            )
+        """Set servers' states: (backend, server, state)."""
+        await self._ask_worker(
+            seen.current.pid, [f"set server {backend}/{server} state {state}" for backend, server, state in states]
+        )
 
-    async def add_servers(self, seen: Observed, servers: Sequence[tuple[str, str]]) -> None:
-        """Add servers, (backend, address:port), to the current worker; they are in maintenance."""
+    async def add_servers(self, seen: Observed, servers: Iterable[tuple[str, str]]) -> None:
+        """Add servers, (backend, address:port); they are in maintenance."""
         await self._ask_worker(
             seen.current.pid, [f"add server {backend}/{server} {server}" for backend, server in servers]
         )
 
-    async def delete_servers(self, seen: Observed, servers: Sequence[tuple[str, str]]) -> None:
-        """End what is open on the servers, in every worker, and remove them from the current one."""
-        for worker in seen.workers:
-            commands = []
-            for backend, server in servers:
-                if (backend, server) in worker.servers:
-                    name = f"{backend}/{server}"
-                    commands += [f"set server {name} state maint", f"shutdown sessions server {name}"]
-                    commands += [f"del server {name}"] if worker is seen.current else []
-            await self._ask_worker(worker.pid, commands)
+    async def delete_servers(self, seen: Observed, servers: Iterable[tuple[str, str]]) -> None:
+        """End what is open on the servers and remove them."""
+        verbs = ("set server {} state maint", "shutdown sessions server {}", "del server {}")
+        await self._ask_worker(
+            seen.current.pid, [verb.format(f"{backend}/{server}") for backend, server in servers for verb in verbs]
+        )
 
     async def _ended(self) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -57,9 +57,7 @@ def comparison(scanner: Scanner, *, numbers_in_text: bool) -> Callable[[Value], 
         number, order = operand.number, _ORDER[sign]
         if number is None:
             scanner.fail(f"'{sign}' needs a number")
-        return lambda value: (
-            (found := _number_in(value, numbers_in_text)) is not None and order(found, number)
-        )
+        return lambda value: (found := _number_in(value, numbers_in_text)) is not None and order(found, number)
 
     def equals(value: Value) -> bool:
         if numbers_in_text and operand.number is not None:
@@ -80,9 +78,7 @@ def _operand(scanner: Scanner) -> _Operand:
         return _Operand(scanner.quoted(), None)
     found = scanner.take(_BARE)
     if found is None:
-        scanner.fail(
-            "a value expected; one with other characters than letters, digits and _ . * + - needs quotes"
-        )
+        scanner.fail("a value expected; one with other characters than letters, digits and _ . * + - needs quotes")
     return _Operand(found[0], parse_number(found[0]))
 
 

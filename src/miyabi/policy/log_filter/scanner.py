@@ -78,20 +78,14 @@ class Scanner:
         try:
             return compile_regex(found[1])
         except ValueError as error:
-            raise InvalidFilter(
-                f"Invalid regular expression '{found[1]}' in the filter pattern: {error}"
-            ) from error
+            raise InvalidFilter(f"Invalid regular expression '{found[1]}' in the filter pattern: {error}") from error
 
     def fail(self, what: str) -> NoReturn:
         """Raise InvalidFilter, saying where."""
-        raise InvalidFilter(
-            f"Invalid filter pattern: {what} at character {self.position + 1} of '{self.text}'"
-        )
+        raise InvalidFilter(f"Invalid filter pattern: {what} at character {self.position + 1} of '{self.text}'")
 
 
-def expression(
-    scanner: Scanner, condition: Callable[[Scanner], Condition[T]], depth: int = 0
-) -> Condition[T]:
+def expression(scanner: Scanner, condition: Callable[[Scanner], Condition[T]], depth: int = 0) -> Condition[T]:
     """Read conditions joined by && and ||, with parentheses; && binds closer."""
     if depth > _DEEPEST:
         scanner.fail("too many parentheses")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from miyabi.policy.log_filter.scanner import Scanner
+from miyabi.policy.log_filter.scanner import InvalidFilter, Scanner
 
 _WORD = re.compile(r"[A-Za-z0-9_]+(?=\s|\Z)")
 _UNTIL_SPACE = re.compile(r"\S*")
@@ -39,9 +39,7 @@ def compile_terms(text: str) -> Callable[[str], bool]:
     if len(wanted) == 1 and not unwanted:
         only = wanted[0]
         return lambda message: only in message
-    return lambda message: (
-        all(term in message for term in wanted) and not any(term in message for term in unwanted)
-    )
+    return lambda message: all(term in message for term in wanted) and not any(term in message for term in unwanted)
 
 
 def _term(scanner: Scanner) -> str:
@@ -53,5 +51,6 @@ def _term(scanner: Scanner) -> str:
     found = scanner.take(_WORD)
     if found is None:
         rest = scanner.take(_UNTIL_SPACE)
-        scanner.fail(f"Invalid character(s) in term '{rest[0] if rest else ''}': put it in quotation marks")
+        term = rest[0] if rest else ""
+        raise InvalidFilter(f"Invalid character(s) in term '{term}': put it in quotation marks")
     return found[0]

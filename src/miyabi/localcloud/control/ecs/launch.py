@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +36,12 @@ def process_name(task: Task, container: Container) -> str:
 
 def output_path(home: Home, task: Task, container: Container) -> Path:
     """Return the file that takes a container's output until CloudWatch Logs has it."""
-    return home.tasks / task.id / f"{container.name}.log"
+    return task_directory(home, task) / f"{container.name}.log"
+
+
+def task_directory(home: Home, task: Task) -> Path:
+    """Return where a task's files are."""
+    return home.tasks / task.id
 
 
 def container_definition(definition: TaskDefinition, container: Container) -> Json:
@@ -110,13 +114,6 @@ def process_spec(
         cwd=str(image.root / workdir.lstrip("/") if workdir else image.workdir),
         output=str(output),
     )
-
-
-def discard_output(home: Home, task: Task) -> None:
-    """Remove the task's directory once nothing is left to read."""
-    directory = home.tasks / task.id
-    if directory.is_dir() and not any(directory.iterdir()):
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _base_environment(

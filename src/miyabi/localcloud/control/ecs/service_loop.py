@@ -11,11 +11,10 @@ from miyabi.localcloud.control.ecs.tasks import new_task, stop
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.service import ApiError, Caller
 from miyabi.model.ecs import RolloutState, Service, Task, TaskStatus
-from miyabi.model.load_balancing import TargetState, TargetHealth
+from miyabi.model.load_balancing import TargetHealth, TargetState
 from miyabi.policy.scheduling import WITHOUT_CHECKS, Asked, Plan, Seen, plan_service
 
 _IDLE = timedelta(seconds=5)
-_KEEP_STOPPED = timedelta(hours=1)
 
 
 class Targets(Protocol):
@@ -61,7 +60,6 @@ class ServiceLoop:
                 changed = changed or plan.starts is not None or bool(plan.stops)
                 if plan.look_again is not None:
                     pauses.append(plan.look_again)
-        self._forget_stopped(now)
         if changed:
             self._engine.wake()
         return min(pauses)
@@ -164,12 +162,6 @@ class ServiceLoop:
             return failed, f"(service {service.name}) was unable to place a task. Reason: {error.message}"
         ids = " ".join(f"(task {task.id})" for task in tasks)
         return service, f"(service {service.name}) has started {len(tasks)} tasks: {ids}."
-
-    def _forget_stopped(self, now: datetime) -> None:
-        for region in self._tables.tasks.regions():
-            for task in self._tables.tasks.list(region):
-                if task.stopped_at is not None and now - task.stopped_at > _KEEP_STOPPED:
-                    self._tables.tasks.delete(region, task.key)
 
 
 def _settle(service: Service, tasks: list[Task], plan: Plan, now: datetime) -> tuple[Service, list[str]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
+import shutil
 import signal
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -31,6 +32,7 @@ from miyabi.policy.task_life import NextStep, Process, Step, next_step
 log = logging.getLogger(__name__)
 
 _IDLE = timedelta(seconds=5)
+_KEEP_STOPPED = timedelta(hours=1)
 _BUSY = timedelta(milliseconds=250)
 _AGAIN = timedelta(milliseconds=20)
 _FAILED_START = "TaskFailedToStart"
@@ -102,7 +104,17 @@ class TaskLoop:
         waits = [step.look_again or _BUSY for step in steps if step.reason]
         return min([_IDLE, *waits])
 
+    def _forget_stopped(self) -> None:
+        """Drop tasks that stopped an hour ago, as ECS does, and what is left of their files."""
+        now = self._engine.clock()
+        for region in self._tables.tasks.regions():
+            for task in self._tables.tasks.list(region):
+                if task.stopped_at is not None and now - task.stopped_at > _KEEP_STOPPED:
+                    self._tables.tasks.delete(region, task.key)
+                    shutil.rmtree(launch.task_directory(self._home, task), ignore_errors=True)
+
     def _observe(self) -> list[Look]:
+        self._forget_stopped()
         looks = []
         for region, task in self._tables.open_tasks():
             draining = any(

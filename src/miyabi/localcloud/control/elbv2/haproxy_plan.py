@@ -25,38 +25,22 @@ class ServerChanges:
 
 
 def plan_servers(config: Config, seen: Observed) -> ServerChanges:
-    """Return the changes that bring the servers of `seen` to `config`, which has the same backends.
-
-    A worker that a reload left behind only has to send no new request to servers that get none; what was open when its
-    whole backend went may finish.
-    """
+    """Return the changes that bring the servers of `seen` to `config`, which has the same backends."""
     wanted = {(backend.name, server): state for backend in config.backends for server, state in backend.servers.items()}
-    backends = {backend.name for backend in config.backends}
     current = seen.current.servers
     added = {server: ServerState.MAINT for server in wanted if server not in current}
     states = tuple(
-        (*server, state)
-        for server, state in wanted.items()
-        if (added.get(server) or current[server]) is not state or _former_takes(seen, server, state)
+        (*server, state) for server, state in wanted.items() if (added.get(server) or current[server]) is not state
     )
-    gone = {server for server in current if server not in wanted}
-    for worker in seen.former:
-        gone |= {
-            server
-            for server, state in worker.servers.items()
-            if server not in wanted and server[0] in backends and state is not ServerState.MAINT
-        }
-    return ServerChanges(tuple(added), states, tuple(sorted(gone)))
-
-
-def _former_takes(seen: Observed, server: Server, state: ServerState) -> bool:
-    return state is not ServerState.READY and any(
-        worker.servers.get(server) is ServerState.READY for worker in seen.former
-    )
+    gone = tuple(sorted(server for server in current if server not in wanted))
+    return ServerChanges(tuple(added), states, gone)
 
 
 def finished(draining: Mapping[str, Server], seen: Observed | None, *, serving: bool) -> frozenset[str]:
     """Return the keys of the draining targets that nothing is open on and that get no new request.
+
+    A worker that a reload left behind cannot be told to drain: it ends with the connections that it had, each of which
+    may bring one more request. Until then its targets are not finished, so none of those requests is lost.
 
     serving: whether HAProxy has anything to serve; where it has not, nothing can be open.
     """

@@ -1,0 +1,192 @@
+"""Every command: its help, its exit codes, its output for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.conftest import Miyabi
+
+from miyabi.cli.commands import _COMMANDS
+from miyabi.environment.home import FORMAT, Home, Instance
+
+CONFIG = """
+project = "shop"
+[environments.dev]
+account = "112530848482"
+region = "us-west-2"
+terraform = "infra"
+"""
+
+
+@pytest.mark.parametrize("command", [(name,) for name in _COMMANDS] + [("image", "build"), ("image", "list")])
+def test_every_command_has_its_help(miyabi: Miyabi, command: tuple[str, ...]) -> None:
+    if command == ("terraform",):
+        pytest.skip("its options are terraform's own")
+    ran = miyabi(*command, "--help")
+    assert ran.code == 0, ran.err
+    assert "Usage: miyabi" in ran.out
+
+
+def test_help_lists_the_commands_and_loads_none() -> None:
+    code = (
+        "import sys\n"
+        "from miyabi.cli.entry import run\n"
+        "code = run(['--help'], environ={})\n"
+        "heavy = {'boto3', 'botocore', 'moto', 'miyabi.localcloud', 'miyabi.aws', 'miyabi.operations'}\n"
+        "sys.exit(code or sorted(heavy & set(sys.modules)) or 0)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    for name in _COMMANDS:
+        assert f"  {name} " in ran.stdout
+
+
+def test_the_module_runs_as_the_program() -> None:
+    ran = subprocess.run([sys.executable, "-m", "miyabi.cli", "--version"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.split()[0]) == (0, "miyabi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("stauts",), 2, "Did you mean 'status'?"),
+        (("status", "--chek"), 2, "--chek"),
+        (("--cloud", "moon", "status"), 2, "moon"),
+        (("-e", "nowhere", "status"), 2, "nowhere"),
+        (("-f", "absent.toml", "status"), 4, "absent.toml"),
+        (("status", "--check"), 6, "there is no local cloud"),
+        (("down",), 4, "there is no local cloud"),
+        (("env",), 4, "there is no local cloud"),
+        (("image", "build"), 2, "names no image manifest"),
+        (("terraform", "plan"), 4, "there is no local cloud"),
+        (("destroy", "--yes", "dev"), 4, "there is no local cloud"),
+        (("up",), 4, "no Terraform configuration"),
+        (("init", "--cluster", "c"), 2, "--from-aws"),
+        (("--cloud", "aws", "destroy", "--force", "--yes", "dev"), 5, "--force"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_a_hint_and_a_code(
+    miyabi: Miyabi, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    ran = miyabi(*arguments)
+    assert ran.code == code, ran.err
+    assert ran.err.startswith("error: ")
+    assert ran.err.count("\n") == 2
+    assert "\nhint: " in ran.err
+    assert words in ran.err
+
+
+def test_an_error_is_a_body_on_standard_output_with_json(miyabi: Miyabi) -> None:
+    ran = miyabi("--json", "status")
+    assert ran.code == 4
+    error = json.loads(ran.out)["error"]
+    assert error["type"] == "NotFound"
+    assert error["hint"]
+    assert ran.err.startswith("error: ")
+
+
+def test_options_may_stand_before_and_after_the_command(miyabi: Miyabi) -> None:
+    Path("other.toml").write_text(CONFIG)
+    for arguments in (("-f", "other.toml", "--json", "status"), ("status", "--json", "-f", "other.toml")):
+        ran = miyabi(*arguments)
+        assert ran.code == 0, ran.err
+        assert json.loads(ran.out)["environment"] == "dev"
+
+
+def test_every_output_is_headed_with_cloud_account_region_environment(miyabi: Miyabi) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    ran = miyabi("status")
+    assert ran.out.splitlines()[0] == "cloud local   account 112530848482   region us-west-2   environment dev"
+    fields = json.loads(miyabi("status", "--json").out)
+    assert {fields[name] for name in ("cloud", "account", "region")} == {"local", "112530848482", "us-west-2"}
+    assert fields["answering"] is False
+
+
+def test_a_local_cloud_that_is_down_is_said_and_is_no_failure(miyabi: Miyabi, tmp_path: Path) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    home = Home(tmp_path / "home")
+    home.create()
+    port = 9  # nothing listens there
+    home.write_instance(Instance(FORMAT, "0a1b2c3d", 7, port, "112530848482", "us-west-2", "AKIAX", "secret"))
+    ran = miyabi("status", MIYABI_HOME=str(home.root))
+    assert ran.code == 0, ran.err
+    assert "`miyabi up` starts it." in ran.out
+    checked = miyabi("status", "--check", MIYABI_HOME=str(home.root))
+    assert checked.code == 6
+    assert "`miyabi up` starts it." in checked.err
+    assert miyabi("down", MIYABI_HOME=str(home.root)).code == 0
+
+
+def test_the_home_of_another_account_is_refused(miyabi: Miyabi, tmp_path: Path) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    home = Home(tmp_path / "home")
+    home.create()
+    home.write_instance(Instance(FORMAT, "0a1b2c3d", 7, 9, "999999999999", "us-west-2", "AKIAX", "secret"))
+    ran = miyabi("status", MIYABI_HOME=str(home.root))
+    assert ran.code == 5
+    assert "999999999999" in ran.err
+
+
+def test_destroying_wants_the_right_name(miyabi: Miyabi, tmp_path: Path) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    home = Home(tmp_path / "home")
+    home.create()
+    home.write_instance(Instance(FORMAT, "0a1b2c3d", 7, 9, "112530848482", "us-west-2", "AKIAX", "secret"))
+    (home.root / "theirs").write_text("kept")
+    (home.images / "sha256").mkdir()
+    (home.images / "sha256" / "file").write_text("")
+    (home.images / "sha256").chmod(0o500)
+    wrong = miyabi("destroy", "--force", "--yes", "prod", MIYABI_HOME=str(home.root))
+    assert wrong.code == 2
+    assert "Nothing was done" in wrong.err
+    assert home.instance_file.exists()
+    right = miyabi("destroy", "--force", "--yes", "dev", MIYABI_HOME=str(home.root))
+    assert right.code == 0, right.err
+    assert [path.name for path in home.root.iterdir()] == ["theirs"]
+
+
+def test_a_command_that_cannot_begin_leaves_no_trace(miyabi: Miyabi, tmp_path: Path) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    assert miyabi("destroy", "--yes", "dev", MIYABI_HOME=str(tmp_path / "home")).code == 4
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_name_the_program(miyabi: Miyabi, shell: str) -> None:
+    ran = miyabi("completion", shell)
+    assert ran.code == 0
+    assert "_MIYABI_COMPLETE" in ran.out
+
+
+def test_completion_knows_the_commands() -> None:
+    env = {"_MIYABI_COMPLETE": "bash_complete", "COMP_WORDS": "miyabi st", "COMP_CWORD": "1", "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run([sys.executable, "-m", "miyabi.cli"], env=env, capture_output=True, text=True, check=False)
+    assert "status" in ran.stdout
+
+
+def test_doctor_looks_at_everything_and_fails_for_what_is_needed(miyabi: Miyabi) -> None:
+    found = miyabi("doctor", "--json", MIYABI_TERRAFORM="/bin/false")
+    checks = {check["name"]: check for check in json.loads(found.out.split('\n{\n  "error"')[0])["checks"]}
+    assert not checks["terraform"]["ok"]
+    assert checks["terraform"]["mend"]
+    assert checks["python"]["ok"]
+    assert found.code == 1
+
+
+def test_a_bug_is_said_in_one_line_and_shown_in_full_on_request(miyabi: Miyabi) -> None:
+    # A directory where the file should be is an error that nothing translates on the way.
+    Path("miyabi.toml").write_text(CONFIG + 'image = "."\n')
+    ran = miyabi("image", "build", "--no-push")
+    assert ran.code == 70
+    assert ran.err.count("\n") == 2
+    assert "Traceback" in miyabi("--verbose", "image", "build", "--no-push").err
+
+
+def test_no_colour_where_no_terminal_is(miyabi: Miyabi) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    assert "\033" not in miyabi("status").out
