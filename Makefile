@@ -39,11 +39,12 @@ check: $(READY) ## lint, types, layers, Terraform's format
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/miyabi terraform fmt -check -recursive -diff
+	@$(BIN)/miyabi terraform fmt -check -recursive -diff ../..
 
 format: $(READY) ## format Python and Terraform
 	@$(BIN)/ruff check --fix-only --quiet .
-	@$(BIN)/ruff format .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/miyabi terraform fmt -recursive ../..
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header --upgrade -o requirements/all.lock pyproject.toml

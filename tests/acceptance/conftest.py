@@ -20,7 +20,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, "Started"]]:
+def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, Started]]:
     """A program in another language, in its own repository, brought up without a terraform on PATH."""
     directory = workshop / "shop"
     directory.mkdir()
@@ -35,7 +35,7 @@ def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, "Started"]]:
 
 
 @pytest.fixture(scope="session")
-def first(workshop: Path, foreign: tuple[Rehearsal, "Started"]) -> Iterator[tuple[Rehearsal, Ran]]:
+def first(workshop: Path, foreign: tuple[Rehearsal, Started]) -> Iterator[tuple[Rehearsal, Ran]]:
     """The project's own environment, as `make up` brings it up. The foreign one comes up beside it."""
     directory = workshop / "checkout"
     directory.mkdir()

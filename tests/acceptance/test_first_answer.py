@@ -1,4 +1,7 @@
-"""From nothing to a URL that two real tasks answer, and back to nothing. The tests run in order: each builds on the last."""
+"""From nothing to a URL that two real tasks answer, and back to nothing.
+
+The tests run in order: each builds on the last.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import signal
 import socket
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,10 +59,14 @@ def url_of(cloud: Rehearsal) -> str:
 def process_of(cloud: Rehearsal, address: str) -> int:
     """Return the pid of the process that listens on the task's address."""
     for pid in cloud.processes():
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            if f"HOST={address}".encode() in file.read().split(b"\0"):
-                return pid
+        if environment_of(pid).get("HOST") == address:
+            return pid
     raise AssertionError(f"no process on {address}")
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    raw = Path(f"/proc/{pid}/environ").read_text(encoding="utf-8")
+    return dict(pair.split("=", 1) for pair in raw.split("\0") if "=" in pair)
 
 
 def assert_plan_is_empty(cloud: Rehearsal, *variables: str) -> None:
@@ -127,22 +135,25 @@ def test_what_a_task_writes_is_in_its_log_stream(first: First) -> None:
     cloud.get(url_of(cloud) + "/a-path-for-the-log")
 
     def logged() -> list[Any]:
-        found = cloud.aws("logs filter-log-events --log-group-name /ecs/miyabi-dev --filter-pattern a-path-for-the-log")
-        events: list[Any] = found["events"]
-        return events
+        return matching(cloud, "a-path-for-the-log")
 
     event = until(logged, seconds=10, what="the request in the log")[0]
     assert json.loads(event["message"])["path"] == "/a-path-for-the-log"
     task = event["logStreamName"].rpartition("/")[2]
     assert task in {found["taskArn"].rpartition("/")[2] for found in tasks_of(cloud)}
-    assert cloud.aws("logs filter-log-events --log-group-name /ecs/miyabi-dev --filter-pattern A-PATH")["events"] == []
+    assert matching(cloud, "A-PATH-FOR-THE-LOG") == []
+
+
+def matching(cloud: Rehearsal, phrase: str) -> list[Any]:
+    found = cloud.aws(f"logs filter-log-events --log-group-name /ecs/miyabi-dev --filter-pattern '\"{phrase}\"'")
+    events: list[Any] = found["events"]
+    return events
 
 
 def test_a_task_sees_its_metadata_and_its_roles_keys(first: First) -> None:
     cloud, _ = first
     task = tasks_of(cloud)[0]
-    with open(f"/proc/{process_of(cloud, address_of(task))}/environ", encoding="utf-8") as file:
-        environment = dict(pair.split("=", 1) for pair in file.read().split("\0") if "=" in pair)
+    environment = environment_of(process_of(cloud, address_of(task)))
     status, _, body = cloud.get(environment["ECS_CONTAINER_METADATA_URI_V4"] + "/task")
     assert (status, json.loads(body)["TaskARN"]) == (200, task["taskArn"])
     keys = json.loads(cloud.get(environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"])[2])
@@ -184,9 +195,7 @@ def test_a_second_up_at_once_is_refused_and_the_state_is_kept(first: First) -> N
     assert "hint:" in holder.err
 
 
-def test_another_programs_environment_runs_beside_this_one(
-    first: First, foreign: tuple[Rehearsal, Any]
-) -> None:
+def test_another_programs_environment_runs_beside_this_one(first: First, foreign: tuple[Rehearsal, Any]) -> None:
     cloud, _ = first
     shop, started = foreign
     up = started.result()
@@ -224,8 +233,7 @@ def test_a_change_of_memory_image_and_retention_is_applied_and_leaves_an_empty_p
     after = tasks_of(cloud)
     assert {task["memory"] for task in after} == {"2048"}
     assert not {task["taskArn"] for task in before} & {task["taskArn"] for task in after}
-    with open(f"/proc/{process_of(cloud, address_of(after[0]))}/environ", "rb") as file:
-        assert b"RELEASE=two" in file.read().split(b"\0")
+    assert environment_of(process_of(cloud, address_of(after[0])))["RELEASE"] == "two"
     groups = cloud.aws("logs describe-log-groups --log-group-name-prefix /ecs/miyabi-dev")["logGroups"]
     assert groups[0]["retentionInDays"] == 30
     assert_plan_is_empty(cloud, *variables)
@@ -263,8 +271,16 @@ def test_an_unknown_image_stops_its_tasks_with_the_reason_and_serving_goes_on(fi
     definition = service_of(cloud)["taskDefinition"]
     described = cloud.aws(f"ecs describe-task-definition --task-definition {definition}")["taskDefinition"]
     described["containerDefinitions"][0]["image"] = f"{repository}:never-pushed"
-    wanted = ("family", "containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities",
-              "executionRoleArn", "taskRoleArn")
+    wanted = (
+        "family",
+        "containerDefinitions",
+        "cpu",
+        "memory",
+        "networkMode",
+        "requiresCompatibilities",
+        "executionRoleArn",
+        "taskRoleArn",
+    )
     path = cloud.directory / "revision.json"
     path.write_text(json.dumps({key: described[key] for key in wanted}))
     revision = cloud.aws(f"ecs register-task-definition --cli-input-json file://{path}")["taskDefinition"]
@@ -308,7 +324,7 @@ def test_a_wrong_terraform_variable_is_one_line_and_the_next_up_works(first: Fir
     config = cloud.directory / "miyabi.toml"
     before = config.read_text()
     try:
-        config.write_text(before + '\n[environments.dev.variables]\nlog_retention_days = 8\n')
+        config.write_text(before + "\n[environments.dev.variables]\nlog_retention_days = 8\n")
         ran = cloud.miyabi("up", "--apply")
         assert ran.code == 2, ran.out + ran.err
         assert "log_retention_days" in ran.err

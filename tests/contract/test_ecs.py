@@ -12,7 +12,11 @@ from botocore.exceptions import ClientError
 
 from tests.contract.control_api import ACCOUNT, REGION, Served, serve
 
-CONTAINER = {"name": "app", "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web:v1", "portMappings": [{"containerPort": 8080}]}
+CONTAINER = {
+    "name": "app",
+    "image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/web:v1",
+    "portMappings": [{"containerPort": 8080}],
+}
 FARGATE: dict[str, Any] = {
     "family": "web",
     "networkMode": "awsvpc",
@@ -39,7 +43,9 @@ def subnets(api: Served) -> list[str]:
     ec2 = api.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     return [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"][
+            "SubnetId"
+        ]
         for n, zone in ((11, "a"), (12, "b"))
     ]
 
@@ -51,7 +57,9 @@ def code_of(call: Any, **arguments: Any) -> str:
 
 
 def test_a_cluster_is_created_once_and_found_by_name_and_arn(ecs: Any) -> None:
-    made = ecs.create_cluster(clusterName="one", settings=[{"name": "containerInsights", "value": "enabled"}])["cluster"]
+    made = ecs.create_cluster(clusterName="one", settings=[{"name": "containerInsights", "value": "enabled"}])[
+        "cluster"
+    ]
     assert made["clusterArn"] == f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/one"
     assert ecs.create_cluster(clusterName="one")["cluster"]["clusterArn"] == made["clusterArn"]
     found = ecs.describe_clusters(clusters=["one", made["clusterArn"], "none"], include=["SETTINGS"])

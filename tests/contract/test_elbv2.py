@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,6 +233,15 @@ def test_lists_are_paged(world: World) -> None:
     pages = list(world.client.get_paginator("describe_load_balancers").paginate(PaginationConfig={"PageSize": 2}))
     assert [len(page["LoadBalancers"]) for page in pages] == [2, 2, 1]
     assert {row["LoadBalancerName"] for page in pages for row in page["LoadBalancers"]} == names
+
+
+def test_where_port_80_is_refused_the_dns_name_carries_the_high_port(world: World) -> None:
+    arn = world.balancer()["LoadBalancerArn"]
+    row = dataclasses.replace(world.service.find_load_balancer(REGION, arn), low_port_offset=18000)
+    world.service.load_balancers.put(REGION, arn, row)
+    (found,) = world.client.describe_load_balancers()["LoadBalancers"]
+    assert found["DNSName"] == f"{row.address}:18080"
+    assert (row.bound_port(80), row.bound_port(8080)) == (18080, 8080)
 
 
 def test_attributes_have_awss_defaults_and_keep_their_changes(world: World) -> None:

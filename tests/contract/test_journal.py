@@ -72,7 +72,9 @@ def test_a_torn_last_line_is_cut_and_the_rest_is_there(tmp_path: Path, forget_mo
         assert look(api) == before
 
 
-def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(
+    tmp_path: Path, forget_moto: Callable[[], None]
+) -> None:
     with serve(tmp_path) as api:
         fill(api)
     path = tmp_path / "state" / "journal.jsonl"

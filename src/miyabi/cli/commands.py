@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("miyabi.cli.environment:up", "Bring the environment up: cloud, infrastructure, image, service."),
-    "down": ("miyabi.cli.environment:down", "Stop the local cloud's processes; everything is kept."),
+    "down": ("miyabi.cli.environment:down", "Stop what runs on this machine; everything is kept."),
     "destroy": ("miyabi.cli.environment:destroy", "Destroy the environment and everything in it."),
     "status": ("miyabi.cli.status:status", "Say how the service stands."),
     "env": ("miyabi.cli.env:env", "Print the variables that point aws and terraform at the cloud."),

@@ -238,7 +238,7 @@ class _Work:
                 self._output.progress(f"    {progress.elapsed.total_seconds():7.0f} s  waiting: {said}")
 
         status = wait_until_steady(self._cloud, self._environment, _STEADY, tell, step=timedelta(seconds=0.5))
-        running = status.service.running if status.service else 0
+        running = status.service.running_count if status.service else 0
         detail = f"{running} tasks run, {status.healthy_targets} targets healthy"
         self._output.phase("service steady", time.monotonic() - begun, detail)
         return status

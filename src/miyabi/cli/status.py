@@ -84,7 +84,7 @@ def _show(output: Output, found: EnvironmentStatus) -> None:
 def _show_service(output: Output, service: ServiceStatus) -> None:
     first = service.deployments[0] if service.deployments else None
     rollout = f"   {first.task_definition} rollout {first.rollout_state or '-'}" if first else ""
-    counts = f"desired {service.desired}   running {service.running}   pending {service.pending}"
+    counts = f"desired {service.desired_count}   running {service.running_count}   pending {service.pending_count}"
     output.line(f"service        {service.name}   {service.status}   {counts}{rollout}")
     if first and first.rollout_state_reason:
         output.line(f"               {first.rollout_state_reason}")

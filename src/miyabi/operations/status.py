@@ -56,9 +56,9 @@ class DeploymentStatus:
     """`family:revision`."""
     rollout_state: str | None
     rollout_state_reason: str | None
-    desired: int
-    running: int
-    pending: int
+    desired_count: int
+    running_count: int
+    pending_count: int
     failed: int
     created_at: datetime | None
 
@@ -77,9 +77,9 @@ class ServiceStatus:
 
     name: str
     status: str
-    desired: int
-    running: int
-    pending: int
+    desired_count: int
+    running_count: int
+    pending_count: int
     deployments: tuple[DeploymentStatus, ...]
     events: tuple[ServiceEvent, ...]
 
@@ -212,9 +212,9 @@ def _service(service: ServiceTypeDef) -> ServiceStatus:
     return ServiceStatus(
         name=service["serviceName"],
         status=service["status"],
-        desired=service["desiredCount"],
-        running=service["runningCount"],
-        pending=service["pendingCount"],
+        desired_count=service["desiredCount"],
+        running_count=service["runningCount"],
+        pending_count=service["pendingCount"],
         deployments=tuple(
             DeploymentStatus(
                 id=one["id"],
@@ -222,9 +222,9 @@ def _service(service: ServiceTypeDef) -> ServiceStatus:
                 task_definition=last_part(one["taskDefinition"]),
                 rollout_state=one.get("rolloutState"),
                 rollout_state_reason=one.get("rolloutStateReason"),
-                desired=one.get("desiredCount", 0),
-                running=one.get("runningCount", 0),
-                pending=one.get("pendingCount", 0),
+                desired_count=one.get("desiredCount", 0),
+                running_count=one.get("runningCount", 0),
+                pending_count=one.get("pendingCount", 0),
                 failed=one.get("failedTasks", 0),
                 created_at=one.get("createdAt"),
             )

@@ -66,16 +66,16 @@ def what_is_missing(service: ServiceStatus, status: EnvironmentStatus) -> str | 
     parts = []
     if service.status != "ACTIVE":
         parts.append(f"the service is {service.status}")
-    if service.running != service.desired or service.pending:
-        parts.append(f"{service.running} of {service.desired} tasks run")
+    if service.running_count != service.desired_count or service.pending_count:
+        parts.append(f"{service.running_count} of {service.desired_count} tasks run")
     if not service.deployments:
         parts.append("there is no deployment yet")
     elif len(service.deployments) > 1:
         parts.append("the previous deployment still has tasks")
     elif service.deployments[0].rollout_state not in {"COMPLETED", None}:
         parts.append("the rollout is not complete")
-    if status.target_group is not None and status.healthy_targets < service.desired:
-        parts.append(f"{status.healthy_targets} of {service.desired} targets are healthy")
+    if status.target_group is not None and status.healthy_targets < service.desired_count:
+        parts.append(f"{status.healthy_targets} of {service.desired_count} targets are healthy")
     return ", ".join(parts) or None
 
 
@@ -111,9 +111,9 @@ class _Watch:
         detail = what_is_missing(service, status)
         if detail is None:
             return status
-        if service.running < service.desired and status.healthy_targets == 0:
+        if service.running_count < service.desired_count and status.healthy_targets == 0:
             failures = self._failures()
-            if len(failures) >= max(_FEWEST_FAILURES, service.desired):
+            if len(failures) >= max(_FEWEST_FAILURES, service.desired_count):
                 raise self.verdict("cannot keep its tasks running", failures)
         return Pending(detail)
 

@@ -154,9 +154,7 @@ def _surplus(tasks: Sequence[Seen], count: int) -> list[Seen]:
     left = list(tasks)
     for _ in range(max(count, 0)):
         zones = Counter(task.zone for task in left)
-        victim = max(
-            left, key=lambda task: (not task.healthy, zones[task.zone], task.created_at, task.task_id)
-        )
+        victim = max(left, key=lambda task: (not task.healthy, zones[task.zone], task.created_at, task.task_id))
         left.remove(victim)
         chosen.append(victim)
     return chosen

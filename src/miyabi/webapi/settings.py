@@ -12,7 +12,7 @@ from miyabi.model.errors import InvalidInput
 class Settings:
     """How the service runs."""
 
-    host: str = "127.0.0.1"
+    host: str = "localhost"
     port: int = 8080
     metadata_uri: str | None = None
     """Where ECS tells a task about itself; None outside of ECS."""
@@ -31,7 +31,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise InvalidInput(f"PORT is '{port}'", hint="give a number up to 65535")
     return Settings(
-        host=environment.get("HOST") or "127.0.0.1",
+        host=environment.get("HOST") or "localhost",
         port=int(port),
         metadata_uri=environment.get("ECS_CONTAINER_METADATA_URI_V4") or None,
     )

@@ -16,7 +16,7 @@ def test_a_whole_environment_is_described() -> None:
     assert status.missing == ()
     assert status.cluster is not None
     assert status.service is not None
-    assert (status.service.desired, status.service.running, status.service.pending) == (2, 2, 0)
+    assert (status.service.desired_count, status.service.running_count, status.service.pending_count) == (2, 2, 0)
     assert status.service.deployments[0].task_definition == "miyabi-app-dev:1"
     assert len(status.service.events) == 5
     assert [(task.id, task.zone, task.address, task.health) for task in status.tasks] == [

@@ -18,9 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="miyabi-control")
     parser.add_argument("--home", type=Path, required=True)
     home = Home(parser.parse_args().home)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
         instance = home.read_instance()

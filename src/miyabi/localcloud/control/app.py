@@ -87,9 +87,7 @@ class Api:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         request_id = secrets.token_hex(16)
@@ -180,9 +178,7 @@ def _json(content: object) -> Answer:
     return HTTPStatus.OK, {"Content-Type": "application/json"}, msgspec.json.encode(content)
 
 
-def _refusal(
-    error: ServiceException, headers: Mapping[str, str], request_id: str, status: int = 403
-) -> Answer:
+def _refusal(error: ServiceException, headers: Mapping[str, str], request_id: str, status: int = 403) -> Answer:
     """Return a refusal in the protocol that the client seems to speak."""
     if error.code in {"InvalidAction", "UnsupportedOperation", "RequestTimeout"}:
         status = HTTPStatus.BAD_REQUEST

@@ -118,7 +118,5 @@ class Identities(LiveService):
             elif key is not None:
                 identity = Identity(f"arn:aws:iam::{caller.account}:user/{key.user_name}", caller.access_key)
             else:
-                raise ApiError(
-                    "InvalidClientTokenId", "The security token included in the request is invalid."
-                )
+                raise ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")
         return {"Account": caller.account, "Arn": identity.arn, "UserId": identity.user_id}

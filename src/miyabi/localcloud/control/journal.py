@@ -126,9 +126,7 @@ class Journal:
             os.ftruncate(self._file, os.fstat(self._file).st_size - len(lines[-1]))
         header = msgspec.json.decode(lines[0], type=Header)
         if header.format != 1:
-            raise Internal(
-                f"the journal {self._path} has format {header.format}", hint="use the Miyabi that wrote it"
-            )
+            raise Internal(f"the journal {self._path} has format {header.format}", hint="use the Miyabi that wrote it")
         decoder = msgspec.json.Decoder(Entry)
         for line in lines[1:-1]:
             self._replay_one(decoder.decode(line), header)
@@ -158,12 +156,8 @@ class Journal:
             seed(chosen)
             return self._stock.answer(name, request)
 
-    def _record(
-        self, request: Request, service: str, region: str, chosen: int, now: datetime, answer: Answer
-    ) -> None:
-        headers = {
-            name.lower(): value for name, value in request.headers.items() if name.lower() not in _DROPPED
-        }
+    def _record(self, request: Request, service: str, region: str, chosen: int, now: datetime, answer: Answer) -> None:
+        headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _DROPPED}
         if "authorization" in headers:  # the signature is a secret's proof; who signed is what a replay needs
             headers["authorization"] = headers["authorization"].partition(", SignedHeaders")[0]
         body = request.get_data()

@@ -28,9 +28,7 @@ def subnet(account: str, region: str, subnet_id: str) -> Subnet:
     except ServiceException as error:
         raise ApiError("SubnetNotFound", f"The subnet ID '{subnet_id}' is not valid") from error
     zone_id = found._availability_zone.zone_id  # noqa: SLF001 - moto has no other way to it
-    return Subnet(
-        subnet_id, found.vpc_id, found.availability_zone, zone_id, found.cidr_block
-    )
+    return Subnet(subnet_id, found.vpc_id, found.availability_zone, zone_id, found.cidr_block)
 
 
 def security_group_exists(account: str, region: str, group_id: str) -> bool:

@@ -8,6 +8,7 @@ import gc
 import logging
 import time
 from datetime import timedelta
+from functools import partial
 
 import uvicorn
 
@@ -58,17 +59,16 @@ def serve(home: Home, instance: Instance) -> None:
         journal.close()
 
 
-async def _serve(
-    home: Home, instance: Instance, engine: Engine, stock: StockServices, journal: Journal
-) -> None:
+async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockServices, journal: Journal) -> None:
     supervisor = SupervisorClient(home.run)
     addresses = AddressBook(engine.store, instance.block)
     keys = Keys(engine.store, instance)
     tables = EcsTables(engine.store)
-    elbv2 = Elbv2(engine.store, addresses, engine.wake)
+    ensure_network = partial(stock.ensure, "ec2")
+    elbv2 = Elbv2(engine.store, addresses, engine.wake, ensure_network)
     logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
     services = (
-        Ecs(tables, keys, lambda region: stock.ensure("ec2", region)),
+        Ecs(tables, keys, ensure_network),
         elbv2,
         logs,
         EcrLayers(Blobs(home)),

@@ -88,9 +88,7 @@ def answer(service: LiveService, request: Request, caller: Caller, request_id: s
         operation_model = model.operation_model(operation)
         method = getattr(service, xform_name(operation), None)
         if method is None:
-            raise ApiError(
-                "UnsupportedOperation", f"The local cloud does not offer {service.name}:{operation} yet."
-            )
+            raise ApiError("UnsupportedOperation", f"The local cloud does not offer {service.name}:{operation} yet.")
         parser = PROTOCOL_PARSERS[protocol](operation_model, map_type=dict)
         params = parser.parse(
             {
@@ -106,9 +104,7 @@ def answer(service: LiveService, request: Request, caller: Caller, request_id: s
         result = method(caller, params)
     except OperationNotFoundError:
         operation_model = OperationModel({}, model)
-        result = ApiError(
-            "InvalidAction", f"The action {operation or '(none)'} is not valid for {service.name}."
-        )
+        result = ApiError("InvalidAction", f"The action {operation or '(none)'} is not valid for {service.name}.")
     except ServiceException as error:
         result = error
     context = SerializationContext(request_id=request_id)
@@ -127,9 +123,5 @@ def _require(operation_model: OperationModel, params: Params) -> None:
     shape = operation_model.input_shape
     missing = [name for name in getattr(shape, "required_members", []) if params.get(name) is None]
     if missing:
-        code = (
-            "ValidationError"
-            if operation_model.service_model.protocol == "query"
-            else "InvalidParameterException"
-        )
+        code = "ValidationError" if operation_model.service_model.protocol == "query" else "InvalidParameterException"
         raise ApiError(code, f"The request must contain the parameter {missing[0]}.")

@@ -41,9 +41,7 @@ def read_scope(authorization: str | None) -> Scope:
         signed = tuple(parts["SignedHeaders"].split(";"))
         signature = parts["Signature"]
     except (KeyError, ValueError) as error:
-        raise ApiError(
-            "IncompleteSignature", "Authorization header is not a Signature Version 4 header."
-        ) from error
+        raise ApiError("IncompleteSignature", "Authorization header is not a Signature Version 4 header.") from error
     if algorithm != "AWS4-HMAC-SHA256" or terminator != "aws4_request":
         raise ApiError("IncompleteSignature", "Only AWS4-HMAC-SHA256 is answered.")
     return Scope(access_key, date, region, service.lower(), signed, signature)
@@ -69,9 +67,7 @@ def verify(
     except ValueError as error:
         raise ApiError("IncompleteSignature", "The request has no valid X-Amz-Date.") from error
     if abs(now - signed_at) > _SKEW or not stamp.startswith(scope.date):
-        raise ApiError(
-            "SignatureDoesNotMatch", f"Signature expired: {stamp} is not within 15 minutes of now."
-        )
+        raise ApiError("SignatureDoesNotMatch", f"Signature expired: {stamp} is not within 15 minutes of now.")
     path, _, query = target.partition("?")
     payload = headers.get("x-amz-content-sha256") or hashlib.sha256(body).hexdigest()
     if len(payload) == 64 and payload != hashlib.sha256(body).hexdigest():

@@ -112,9 +112,7 @@ def _finish(request: Request, view: Callable[..., Any]) -> Answer:
     except HTTPException as error:
         result = error.code or 400, dict(error.get_headers()), error.get_body()
     except NotImplementedError as error:
-        raise ApiError(
-            "UnsupportedOperation", f"The local cloud does not offer this operation yet: {error}"
-        ) from error
+        raise ApiError("UnsupportedOperation", f"The local cloud does not offer this operation yet: {error}") from error
     status, headers, body = result if len(result) == 3 else (200, {}, result)
     content = body.encode() if isinstance(body, str) else bytes(body or b"")
     kept = {

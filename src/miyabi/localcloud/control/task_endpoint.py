@@ -64,20 +64,14 @@ class TaskEndpoint:
         task, definition = found
         for container in task.containers:
             if container.name == name:
-                content = (
-                    task_metadata(task, definition)
-                    if whole
-                    else container_metadata(task, definition, container)
-                )
+                content = task_metadata(task, definition) if whole else container_metadata(task, definition, container)
                 return _json(200, content)
         return _json(404, {"error": "no such container"})
 
 
 def container_metadata(task: Task, definition: TaskDefinition, container: Container) -> dict[str, Any]:
     """Return the container's metadata in the endpoint's version 4 form."""
-    given = next(
-        entry for entry in definition.definition["containerDefinitions"] if entry["name"] == container.name
-    )
+    given = next(entry for entry in definition.definition["containerDefinitions"] if entry["name"] == container.name)
     options = given.get("logConfiguration", {}).get("options", {})
     content: dict[str, Any] = {
         "DockerId": container.runtime_id,

@@ -164,6 +164,7 @@ class HaproxyDriver:
         with contextlib.suppress(NotFound):
             await self._processes.forget(NAME)
         self._file.unlink(missing_ok=True)
+        (self._home.run / _SOCKET).unlink(missing_ok=True)
 
     async def set_states(self, seen: Observed, states: Iterable[tuple[str, str, ServerState]]) -> None:
         """Set servers' states: (backend, server, state)."""

@@ -116,9 +116,7 @@ class Clusters(EcsPart):
                 "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
             )
         if counts["runningTasksCount"] or counts["pendingTasksCount"]:
-            raise ApiError(
-                "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
-            )
+            raise ApiError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
         row = dataclasses.replace(row, status="INACTIVE")
         self.tables.clusters.put(caller.region, row.name, row)
         return {"cluster": self._cluster_shape(caller, row, [])}
@@ -142,9 +140,7 @@ class Clusters(EcsPart):
     def untag_resource(self, caller: Caller, params: Params) -> Result:
         """Remove tags."""
         gone = set(params["tagKeys"])
-        self._retag(
-            caller, params["resourceArn"], lambda tags: {k: v for k, v in tags.items() if k not in gone}
-        )
+        self._retag(caller, params["resourceArn"], lambda tags: {k: v for k, v in tags.items() if k not in gone})
         return {}
 
     def list_tags_for_resource(self, caller: Caller, params: Params) -> Result:
@@ -152,9 +148,7 @@ class Clusters(EcsPart):
         _, _, row = self._resource(caller, params["resourceArn"])
         return {"tags": tags_out(row.tags)}
 
-    def _retag(
-        self, caller: Caller, resource: str, change: Callable[[dict[str, str]], dict[str, str]]
-    ) -> None:
+    def _retag(self, caller: Caller, resource: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
         table, key, row = self._resource(caller, resource)
         table.put(caller.region, key, dataclasses.replace(row, tags=change(row.tags)))
 

@@ -95,9 +95,7 @@ def _check(definition: Params) -> None:
         raise ApiError("ClientException", "Container definitions should not be empty.")
     for container in containers:
         if not container.get("name") or not container.get("image"):
-            raise ApiError(
-                "ClientException", "Container.image and Container.name should not be null or empty."
-            )
+            raise ApiError("ClientException", "Container.image and Container.name should not be null or empty.")
     if all(container.get("essential") is False for container in containers):
         raise ApiError("ClientException", "At least one container must be marked as essential.")
     if "FARGATE" in (definition.get("requiresCompatibilities") or []):

@@ -46,9 +46,7 @@ def task_directory(home: Home, task: Task) -> Path:
 
 def container_definition(definition: TaskDefinition, container: Container) -> Json:
     """Return what the task definition says of the container."""
-    found: Json = next(
-        c for c in definition.definition["containerDefinitions"] if c["name"] == container.name
-    )
+    found: Json = next(c for c in definition.definition["containerDefinitions"] if c["name"] == container.name)
     return found
 
 
@@ -70,9 +68,7 @@ def log_target(task: Task, definition: TaskDefinition, container: Container, reg
 
 def stop_timeout_seconds(definition: TaskDefinition) -> int:
     """Return the longest `stopTimeout` of the containers; ECS's default is 30 s, its limit on Fargate 120."""
-    given = [
-        container.get("stopTimeout") or 30 for container in definition.definition["containerDefinitions"]
-    ]
+    given = [container.get("stopTimeout") or 30 for container in definition.definition["containerDefinitions"]]
     return min(max(given), 120)
 
 
@@ -133,9 +129,7 @@ def _base_environment(
         "ECS_CONTAINER_METADATA_URI_V4": f"{instance.endpoint}/_ecs/v4/{task.secret}/{container.name}",
     }
     if definition.definition.get("taskRoleArn"):
-        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
-            f"{instance.endpoint}/_ecs/credentials/{task.secret}"
-        )
+        environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{instance.endpoint}/_ecs/credentials/{task.secret}"
     return environment
 
 

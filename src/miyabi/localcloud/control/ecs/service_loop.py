@@ -24,13 +24,9 @@ class Targets(Protocol):
         self, region: str, target_group_arn: str, address: str, port: int, zone: str, now: datetime
     ) -> None: ...
 
-    def deregister(
-        self, region: str, target_group_arn: str, address: str, port: int, now: datetime
-    ) -> None: ...
+    def deregister(self, region: str, target_group_arn: str, address: str, port: int, now: datetime) -> None: ...
 
-    def target_health(
-        self, region: str, target_group_arn: str, address: str, port: int
-    ) -> TargetHealth | None: ...
+    def target_health(self, region: str, target_group_arn: str, address: str, port: int) -> TargetHealth | None: ...
 
 
 class ServiceLoop:
@@ -156,9 +152,7 @@ class ServiceLoop:
                 for _ in range(count)
             ]
         except ApiError as error:
-            failed = dataclasses.replace(
-                service, start_failures=service.start_failures + 1, last_failure_at=now
-            )
+            failed = dataclasses.replace(service, start_failures=service.start_failures + 1, last_failure_at=now)
             return failed, f"(service {service.name}) was unable to place a task. Reason: {error.message}"
         ids = " ".join(f"(task {task.id})" for task in tasks)
         return service, f"(service {service.name}) has started {len(tasks)} tasks: {ids}."

@@ -84,9 +84,7 @@ class Services(EcsPart):
         row = self._active(caller, params)
         _refuse_unsupported(params)
         settings = {**row.settings, **{key: params[key] for key in _KEPT if params.get(key) is not None}}
-        settings["deploymentConfiguration"] = _deployment_configuration(
-            settings["deploymentConfiguration"], params
-        )
+        settings["deploymentConfiguration"] = _deployment_configuration(settings["deploymentConfiguration"], params)
         desired = row.desired_count if params.get("desiredCount") is None else params["desiredCount"]
         primary = dataclasses.replace(row.primary, desired_count=desired, updated_at=caller.now)
         row = dataclasses.replace(
@@ -116,13 +114,9 @@ class Services(EcsPart):
         """Drain the service: its tasks stop, then it is INACTIVE."""
         row = self._active(caller, params)
         if row.desired_count and not params.get("force"):
-            raise ApiError(
-                "InvalidParameterException", "The service cannot be stopped while it is scaled above 0."
-            )
+            raise ApiError("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
         primary = dataclasses.replace(row.primary, desired_count=0)
-        row = dataclasses.replace(
-            row, status="DRAINING", desired_count=0, deployments=[primary, *row.deployments[1:]]
-        )
+        row = dataclasses.replace(row, status="DRAINING", desired_count=0, deployments=[primary, *row.deployments[1:]])
         self.tables.put_service(caller.region, row)
         return {"service": self._service_shape(caller, row, [])}
 
@@ -211,9 +205,7 @@ class Services(EcsPart):
             "serviceRegistries": [],
             **row.settings,
             "deployments": [_deployment_shape(row, item, tasks) for item in row.deployments],
-            "events": [
-                {"id": event.id, "createdAt": event.at, "message": event.message} for event in row.events
-            ],
+            "events": [{"id": event.id, "createdAt": event.at, "message": event.message} for event in row.events],
             "createdAt": row.created_at,
             "createdBy": row.created_by,
             "roleArn": f"arn:aws:iam::{caller.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
@@ -309,13 +301,9 @@ def _refuse_unsupported(params: Params) -> None:
     controller = (params.get("deploymentController") or {}).get("type", "ECS")
     strategy = (params.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
     if controller != "ECS" or strategy != "ROLLING":
-        raise ApiError(
-            "UnsupportedFeatureException", "The local cloud offers ECS's rolling deployments only."
-        )
+        raise ApiError("UnsupportedFeatureException", "The local cloud offers ECS's rolling deployments only.")
     if (params.get("schedulingStrategy") or "REPLICA") != "REPLICA":
-        raise ApiError(
-            "UnsupportedFeatureException", "The local cloud offers the REPLICA scheduling strategy only."
-        )
+        raise ApiError("UnsupportedFeatureException", "The local cloud offers the REPLICA scheduling strategy only.")
     if params.get("serviceRegistries") or params.get("volumeConfigurations"):
         raise ApiError(
             "UnsupportedFeatureException", "The local cloud offers no service registries or managed volumes."

@@ -52,11 +52,7 @@ class EcsTables:
         """Return the revision of `family`, `family:revision` or an ARN; without a revision the latest active one."""
         family, _, revision = last_part(reference).partition(":")
         if revision:
-            found = (
-                self.definitions.get(region, definition_key(family, int(revision)))
-                if revision.isdigit()
-                else None
-            )
+            found = self.definitions.get(region, definition_key(family, int(revision))) if revision.isdigit() else None
         else:
             active = [row for row in self.revisions(region, family) if row.status == "ACTIVE"]
             found = active[-1] if active else None
@@ -75,11 +71,7 @@ class EcsTables:
     def service_tasks(self, region: str, service: Service) -> list[Task]:
         """Return the service's tasks that have not ended."""
         rows = self.tasks.list(region, prefix=f"{service.cluster_name}/")
-        return [
-            row
-            for row in rows
-            if row.service_name == service.name and row.last_status is not TaskStatus.STOPPED
-        ]
+        return [row for row in rows if row.service_name == service.name and row.last_status is not TaskStatus.STOPPED]
 
     def open_tasks(self) -> Iterator[tuple[str, Task]]:
         """Yield region and row of every task that has not ended."""

@@ -96,9 +96,7 @@ class TaskLoop:
         await self._forget_orphans(processes, looks)
         now = self._engine.clock()
         steps = [self._next(look, processes, now) for look in looks]
-        await asyncio.gather(
-            *(self._take(look, step, processes) for look, step in zip(looks, steps, strict=True))
-        )
+        await asyncio.gather(*(self._take(look, step, processes) for look, step in zip(looks, steps, strict=True)))
         if any(step.step is not Step.WAIT for step in steps):
             return _AGAIN
         waits = [step.look_again or _BUSY for step in steps if step.reason]
@@ -118,9 +116,7 @@ class TaskLoop:
         looks = []
         for region, task in self._tables.open_tasks():
             draining = any(
-                self._targets.target_health(
-                    region, entry["targetGroupArn"], task.address or "", entry["containerPort"]
-                )
+                self._targets.target_health(region, entry["targetGroupArn"], task.address or "", entry["containerPort"])
                 for entry in task.load_balancers
             )
             looks.append(Look(region, task, self._tables.definition(region, task.task_definition), draining))
@@ -158,16 +154,13 @@ class TaskLoop:
 
     def _provision(self, look: Look) -> None:
         address = self._addresses.lease(f"ecs/{look.task.id}", look.task.cidr)
-        self._update(
-            look, address=address, last_status=TaskStatus.PENDING, pull_started_at=self._engine.clock()
-        )
+        self._update(look, address=address, last_status=TaskStatus.PENDING, pull_started_at=self._engine.clock())
 
     async def _launch(self, look: Look) -> None:
         try:
             resolved = {c.name: await self._engine.run(self._pull, look, c) for c in look.task.containers}
             images = {
-                name: await asyncio.to_thread(unpack, self._home, item.manifest)
-                for name, item in resolved.items()
+                name: await asyncio.to_thread(unpack, self._home, item.manifest) for name, item in resolved.items()
             }
             await self._engine.run(self._update, look, pull_stopped_at=self._engine.clock())
             for container in look.task.containers:
@@ -209,9 +202,7 @@ class TaskLoop:
         )
         if target is not None:
             try:
-                await self._engine.run(
-                    self._logs.follow, target.region, target.group, target.stream, spec.output
-                )
+                await self._engine.run(self._logs.follow, target.region, target.group, target.stream, spec.output)
             except ApiError as error:
                 raise launch.CannotStart(
                     "ResourceInitializationError: failed to validate logger args: create stream has been retried "
@@ -262,9 +253,7 @@ class TaskLoop:
             if look.draining:
                 arn = entry["targetGroupArn"]
                 with contextlib.suppress(ApiError):
-                    self._targets.deregister(
-                        look.region, arn, look.task.address or "", entry["containerPort"], now
-                    )
+                    self._targets.deregister(look.region, arn, look.task.address or "", entry["containerPort"], now)
                 self._event(look, f"deregistered 1 targets in (target-group {arn})")
         if look.draining:
             self._event(look, "has begun draining connections on 1 tasks.")
@@ -314,19 +303,13 @@ class TaskLoop:
             return
         failures = service.start_failures + 1
         deployments = [
-            dataclasses.replace(item, failed_tasks=item.failed_tasks + 1)
-            if item.id == task.started_by
-            else item
+            dataclasses.replace(item, failed_tasks=item.failed_tasks + 1) if item.id == task.started_by else item
             for item in service.deployments
         ]
-        service = dataclasses.replace(
-            service, start_failures=failures, last_failure_at=now, deployments=deployments
-        )
+        service = dataclasses.replace(service, start_failures=failures, last_failure_at=now, deployments=deployments)
         self._tables.put_service(look.region, service)
         if failures == 3:
-            self._event(
-                look, "is unable to consistently start tasks successfully. Its next starts are delayed."
-            )
+            self._event(look, "is unable to consistently start tasks successfully. Its next starts are delayed.")
 
     async def _forget_orphans(self, processes: dict[str, ProcessState], looks: list[Look]) -> None:
         """Drop the supervisor's records of tasks that are STOPPED, and end processes that no row stands for."""

@@ -58,9 +58,7 @@ class Tasks(EcsPart):
         for name in params["tasks"]:
             found = self.tables.task(caller.region, cluster.name, name)
             if found is None:
-                failures.append(
-                    {"arn": arn(caller, f"task/{cluster.name}/{last_part(name)}"), "reason": "MISSING"}
-                )
+                failures.append({"arn": arn(caller, f"task/{cluster.name}/{last_part(name)}"), "reason": "MISSING"})
             else:
                 tasks.append(task_shape(found, params.get("include") or []))
         return {"tasks": tasks, "failures": failures}

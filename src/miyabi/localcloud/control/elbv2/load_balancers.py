@@ -48,7 +48,9 @@ class LoadBalancers(Listeners):
                         f"A load balancer with the same name '{row.name}' exists, but with different settings",
                     )
                 return {"LoadBalancers": [_describe(other, caller.region)]}
-        first = subnet(caller.account, caller.region, row.zones[0].subnet_id)
+        # Clients name the subnets in any order; the address should not depend on it.
+        zone = min(row.zones, key=lambda zone: zone.zone)
+        first = subnet(caller.account, caller.region, zone.subnet_id)
         address = self.addresses.lease(_owner(row.arn), first.cidr)
         row = _with_address(row, address)
         self.load_balancers.put(caller.region, row.arn, row)
