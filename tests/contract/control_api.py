@@ -8,26 +8,35 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 import uvicorn
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
 
 from miyabi.environment.home import Home, Instance
+from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.budgets import Budgets
+from miyabi.localcloud.control.cloudwatch import PolicyAlarms, TrueAlarms
 from miyabi.localcloud.control.credentials import Identities, Keys
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.tables import EcsTables
+from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.data.cache_servers import CacheServer
 
 ACCOUNT = "112530848482"
 REGION = "us-west-2"
+SERVERS = (CacheServer("/usr/bin/redis-server", "redis", "7.0.15"),)
 
 
 @dataclass
@@ -73,12 +82,21 @@ def serve(root: Path) -> Iterator[Served]:
     home.write_instance(instance)
     engine = Engine(Store(home.state / "control.sqlite"))
     stock = StockServices(ACCOUNT)
+    cloudwatch_backends.backend = TrueAlarms
     journal = Journal(home.state, stock)
     journal.replay()
     tables = EcsTables(engine.store)
     keys = Keys(engine.store, instance)
-    services = {s.name: s for s in (Ecs(tables, keys, lambda r: stock.ensure("ec2", r)), Identities(keys))}
-    api = Api(instance, engine, journal, keys, services, TaskEndpoint(tables, keys))
+    addresses = AddressBook(engine.store, instance.block)
+    network = partial(stock.ensure, "ec2")
+    services = (
+        Ecs(tables, keys, network),
+        Identities(keys),
+        ElastiCache(engine.store, addresses, SERVERS, engine.wake, network),
+        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        Budgets(engine.store),
+    )
+    api = Api(instance, engine, journal, keys, {s.name: s for s in services}, TaskEndpoint(tables, keys))
     config = uvicorn.Config(
         api, host="127.0.0.1", port=instance.api_port, lifespan="off", log_config=None, access_log=False
     )

@@ -146,7 +146,12 @@ def test_health_is_200_with_the_version_and_starts_quickly(service: Service) -> 
     assert time.monotonic() - service.began < 3  # 0.15 s on an idle machine
     assert service.get("/health") == (
         200,
-        {"status": "ok", "version": miyabi.__version__, "task": None, "checks": {}},
+        {
+            "status": "ok",
+            "version": miyabi.__version__,
+            "task": None,
+            "checks": {"database": {"status": "unconfigured"}, "cache": {"status": "unconfigured"}},
+        },
     )
 
 

@@ -41,6 +41,11 @@ class Environment:
     target_group: str
     repository: str
     image_parameter: str
+    database: str
+    cache: str
+    database_password_secret: str
+    jwt_secret: str
+    api_keys_secret: str
     image: Path | None
     """The image's manifest; None where the image is built elsewhere."""
     tag: str
@@ -100,6 +105,11 @@ class _EnvironmentTable(msgspec.Struct, frozen=True):
     target_group: str | None = None
     repository: str | None = None
     image_parameter: str | None = None
+    database: str | None = None
+    cache: str | None = None
+    database_password_secret: str | None = None
+    jwt_secret: str | None = None
+    api_keys_secret: str | None = None
     image: str | None = None
     tag: str = "v1.0.0"
     health_path: str = "/health"
@@ -185,6 +195,11 @@ def _environment(path: Path, project: str, name: str, values: dict[str, Any]) ->
         target_group=table.target_group or f"{project}-tg-{name}",
         repository=table.repository or f"{project}-web-api",
         image_parameter=table.image_parameter or f"/{project}/{name}/image",
+        database=table.database or f"{project}-db-{name}",
+        cache=table.cache or f"{project}-cache-{name}",
+        database_password_secret=table.database_password_secret or f"{project}/{name}/database-password",
+        jwt_secret=table.jwt_secret or f"{project}/{name}/jwt-secret",
+        api_keys_secret=table.api_keys_secret or f"{project}/{name}/api-keys",
         image=_absolute(base, table.image) if table.image else None,
         tag=table.tag,
         health_path=table.health_path,

@@ -75,6 +75,11 @@ class Home:
         return self.root / "tasks"
 
     @property
+    def databases(self) -> Path:
+        """A directory for each DB instance, and their certificate authority."""
+        return self.root / "databases"
+
+    @property
     def terraform(self) -> Path:
         return self.root / "terraform"
 
@@ -93,7 +98,7 @@ class Home:
 
     def directories(self) -> tuple[Path, ...]:
         """Return every directory that Miyabi makes in a home."""
-        cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.log)
+        cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.log)
         return (*cloud, self.terraform, self.aws, self.bin)
 
     def create(self) -> None:

@@ -47,6 +47,11 @@ def miyabi_toml(scaffold: Scaffold) -> str:
         "target_group": f"{project}-tg-{environment}",
         "repository": f"{project}-web-api",
         "image_parameter": f"/{project}/{environment}/image",
+        "database": f"{project}-db-{environment}",
+        "cache": f"{project}-cache-{environment}",
+        "database_password_secret": f"{project}/{environment}/database-password",
+        "jwt_secret": f"{project}/{environment}/jwt-secret",
+        "api_keys_secret": f"{project}/{environment}/api-keys",
     }
     words = {key: _key(key, scaffold.names.get(key), name) for key, name in derived.items()}
     words |= {

@@ -11,11 +11,19 @@ from starlette.responses import Response
 
 from miyabi.model.errors import MiyabiError
 
+_RETRY_AFTER_SECONDS = "5"
+"""A restart of the database or of a task takes about as long."""
+
 
 def answer_json(content: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return anything that msgspec can write."""
+    return answer_bytes(msgspec.json.encode(content), status, headers)
+
+
+def answer_bytes(content: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return JSON that is written already."""
     fresh = {"cache-control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode(content), status, fresh, media_type="application/json")
+    return Response(content, status, fresh, media_type="application/json")
 
 
 def answer_error(kind: str, message: str, status: int, headers: dict[str, str] | None = None) -> Response:
@@ -39,4 +47,4 @@ def on_http_error(request: Request, error: Exception) -> Response:
 def on_miyabi_error(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
     """Answer an error of ours with the body that `--json` shows."""
     assert isinstance(error, MiyabiError)  # noqa: S101 - Starlette calls this for nothing else
-    return answer_json(error.body(), error.http_status)
+    return answer_json(error.body(), error.http_status, {"retry-after": _RETRY_AFTER_SECONDS} if error.retry else None)

@@ -1,5 +1,19 @@
 locals {
   availability_zones = coalescelist(var.availability_zones, ["${var.region}a", "${var.region}b"])
+
+  # How a task finds its database and its cache.
+  container_environment = {
+    DATABASE_HOST = module.database.address
+    DATABASE_PORT = tostring(module.database.port)
+    DATABASE_NAME = module.database.database_name
+    DATABASE_USER = module.database.username
+    REDIS_URL     = module.cache.connection_string
+  }
+  container_secrets = {
+    DATABASE_PASSWORD = module.secrets.database_password_arn
+    JWT_SECRET        = module.secrets.jwt_secret_arn
+    API_KEYS          = module.secrets.api_keys_arn
+  }
 }
 
 data "aws_caller_identity" "this" {}
@@ -41,6 +55,7 @@ module "roles" {
   environment = var.environment
   account_id  = var.account_id
   region      = var.region
+  secret_arns = [module.secrets.database_password_arn, module.secrets.jwt_secret_arn, module.secrets.api_keys_arn]
 }
 
 module "registry" {
@@ -53,9 +68,10 @@ module "registry" {
 module "logs" {
   source = "../../modules/logs"
 
-  name           = var.name
-  environment    = var.environment
-  retention_days = var.log_retention_days
+  name                 = var.name
+  environment          = var.environment
+  retention_days       = var.log_retention_days
+  audit_retention_days = var.audit_retention_days
 }
 
 module "load_balancer" {
@@ -81,7 +97,8 @@ module "service" {
   family                            = coalesce(var.task_family, "${var.name}-app-${var.environment}")
   container_name                    = coalesce(var.container_name, "${var.name}-app")
   container_port                    = var.container_port
-  container_environment             = var.container_environment
+  container_environment             = merge(local.container_environment, var.container_environment)
+  container_secrets                 = local.container_secrets
   ecr_image_uri                     = var.ecr_image_uri
   initial_image                     = "${module.registry.repository_url}:${var.image_tag}"
   task_cpu                          = var.task_cpu

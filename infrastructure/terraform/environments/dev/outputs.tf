@@ -52,3 +52,58 @@ output "cloud" {
   description = "Which cloud this state describes: kind (local or aws), account and region."
   value       = module.cloud.cloud
 }
+
+output "rds_endpoint" {
+  description = "Where the database answers: <address>:<port>."
+  value       = module.database.endpoint
+}
+
+output "database_identifier" {
+  description = "Identifier of the DB instance."
+  value       = module.database.identifier
+}
+
+output "database_name" {
+  description = "Name of the database."
+  value       = module.database.database_name
+}
+
+output "database_user" {
+  description = "Name of its user; the password is in the secret <name>/<environment>/database-password."
+  value       = module.database.username
+}
+
+output "redis_endpoint" {
+  description = "Address of the cache."
+  value       = module.cache.address
+}
+
+output "redis_connection_string" {
+  description = "URL of the cache: redis://<address>:<port>."
+  value       = module.cache.connection_string
+}
+
+output "alarm_topic_arn" {
+  description = "Topic that alarms and the budget write to."
+  value       = module.alarms.topic_arn
+}
+
+output "dashboard_name" {
+  description = "Name of the CloudWatch dashboard."
+  value       = module.alarms.dashboard_name
+}
+
+output "audit_log_group_name" {
+  description = "Log group of the audit."
+  value       = module.logs.audit_log_group_name
+}
+
+output "lock_table_name" {
+  description = "DynamoDB table of the operations' locks."
+  value       = module.lock_table.table_name
+}
+
+output "deploy_policy_arn" {
+  description = "Policy for whoever deploys."
+  value       = module.deploy_policy.policy_arn
+}

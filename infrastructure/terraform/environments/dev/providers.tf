@@ -1,4 +1,4 @@
-# No endpoint and no keys: the environment decides which cloud answers, and cloud.tf checks that it is the right one.
+# No endpoint and no keys: the environment decides which cloud answers, and module cloud checks that it is the right one.
 provider "aws" {
   region = var.region
 

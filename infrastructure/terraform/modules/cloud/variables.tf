@@ -9,7 +9,7 @@ variable "session" {
   nullable = false
 
   # Validations and not preconditions: those do not stop a destroy. All in one object, because a validation sees only
-  # its own variable before Terraform 1.9 and in OpenTofu.
+  # its own variable in OpenTofu.
   validation {
     condition     = var.session.workspace != "local" || endswith(var.session.caller_arn, ":user/miyabi-local")
     error_message = "Workspace 'local' is for the local cloud, but AWS answers: account ${var.session.caller_account_id}, caller ${var.session.caller_arn}. For the local cloud: eval \"$(miyabi env)\". For AWS: eval \"$(miyabi env --unset)\" and terraform workspace select default."

@@ -14,3 +14,13 @@ output "target_group_arn" {
 
   depends_on = [aws_lb_listener.http]
 }
+
+output "alb_arn_suffix" {
+  description = "Last part of the load balancer's ARN, as metrics name it: app/<name>/<id>."
+  value       = aws_lb.this.arn_suffix
+}
+
+output "target_group_arn_suffix" {
+  description = "Last part of the target group's ARN, as metrics name it: targetgroup/<name>/<id>."
+  value       = aws_lb_target_group.this.arn_suffix
+}

@@ -5,9 +5,18 @@ locals {
 # DNS resolution is on by AWS's default. DNS hostnames stay off: nothing here has or needs one (tasks have no public
 # address, and RDS and ElastiCache names resolve without it), and the provider waits 10 s when it turns them on.
 resource "aws_vpc" "this" {
+  # checkov:skip=CKV2_AWS_11:flow logs cost more than the traffic that dev has; switched on to look for something
+
   cidr_block = var.vpc_cidr
 
   tags = { Name = "${var.name}-vpc-${var.environment}" }
+}
+
+# The group that a resource gets if it names none: it lets nothing through.
+resource "aws_default_security_group" "this" {
+  vpc_id = aws_vpc.this.id
+
+  tags = { Name = "${var.name}-default-sg-${var.environment}" }
 }
 
 resource "aws_internet_gateway" "this" {

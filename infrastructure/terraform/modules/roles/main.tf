@@ -33,13 +33,28 @@ resource "aws_iam_role_policy_attachment" "execution" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 }
 
+# The values that ECS puts into the containers' environment, and no other secret.
+data "aws_iam_policy_document" "secrets" {
+  statement {
+    sid       = "SecretsOfTheTasks"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = var.secret_arns
+  }
+}
+
+resource "aws_iam_role_policy" "execution_secrets" {
+  name   = "secrets"
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.secrets.json
+}
+
 resource "aws_iam_role" "task" {
   name               = "${var.name}-ecs-task-role-${var.environment}"
   description        = "What the program of ${var.name} ${var.environment} may do"
   assume_role_policy = data.aws_iam_policy_document.assumed_by_tasks.json
 }
 
-# The program itself calls nothing. These four are what a shell in a task (ECS Exec) needs; they know no resources.
+# The program itself calls nothing: its secrets are in its environment. These four are what a shell in a task (ECS Exec) needs; they know no resources.
 data "aws_iam_policy_document" "exec" {
   statement {
     sid = "ExecChannels"

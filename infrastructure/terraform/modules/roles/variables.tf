@@ -41,3 +41,14 @@ variable "region" {
     error_message = "region must be the name of an AWS region, for example us-west-2."
   }
 }
+
+variable "secret_arns" {
+  description = "Secrets that the execution role may read: those of the task definition."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = length(var.secret_arns) > 0 && alltrue([for arn in var.secret_arns : can(regex("^arn:[a-z-]+:secretsmanager:[^*]+$", arn))])
+    error_message = "secret_arns must be ARNs of secrets, without wildcards."
+  }
+}

@@ -17,6 +17,8 @@ locals {
 
 # Which image the environment runs. Terraform creates it; from then on a deployment sets it and Terraform reads it.
 resource "aws_ssm_parameter" "image" {
+  # checkov:skip=CKV2_AWS_34:the name of an image is no secret
+
   name           = "/${var.name}/${var.environment}/image"
   description    = "Image that ${var.name} ${var.environment} runs; set by deployments"
   type           = "String"
@@ -55,6 +57,7 @@ resource "aws_ecs_task_definition" "this" {
     essential = true
 
     environment  = [for key, value in var.container_environment : { name = key, value = value }]
+    secrets      = [for key, source in var.container_secrets : { name = key, valueFrom = source }]
     portMappings = [{ containerPort = var.container_port, hostPort = var.container_port, protocol = "tcp" }]
 
     # A shell started by ECS Exec leaves its children to process 1, which must then reap them.

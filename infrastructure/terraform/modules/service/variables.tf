@@ -71,6 +71,13 @@ variable "container_environment" {
   nullable    = false
 }
 
+variable "container_secrets" {
+  description = "Secrets that ECS puts into the container's environment: variable to ARN of a secret or SSM parameter. The execution role must be allowed to read them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "ecr_image_uri" {
   description = "Image that the tasks run. Null: the one that the image parameter names."
   type        = string

@@ -105,6 +105,8 @@ class Journal:
         name = backend_name(service, region)
         self._stock.ensure(name, region)
         if is_read(request):
+            # Not replayed, so not to be foreseen: a random password must not follow from a seed that is written down.
+            seed(int.from_bytes(os.urandom(32)))
             return self._stock.answer(name, request)
         invocation = request.headers.get(_INVOCATION, "")
         if invocation in self._answers:

@@ -15,6 +15,9 @@ import uvicorn
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.budgets import Budgets
+from miyabi.localcloud.control.cloudwatch import PolicyAlarms, install_cloudwatch
 from miyabi.localcloud.control.credentials import Identities, Keys
 from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
@@ -23,15 +26,22 @@ from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.ecs.task_loop import TaskLoop
+from miyabi.localcloud.control.elasticache import ElastiCache, NodeLoop
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine, Loop
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
+from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.data.cache_node import CacheDriver
+from miyabi.localcloud.data.cache_servers import find_servers
 from miyabi.localcloud.data.haproxy import HaproxyDriver
 from miyabi.localcloud.data.images import Blobs, discard_unfinished
+from miyabi.localcloud.data.postgresql import PostgresDriver
+from miyabi.localcloud.data.postgresql_binaries import Launch, find_binaries
+from miyabi.localcloud.data.server_certificate import Authority
 from miyabi.localcloud.supervisor_client import SupervisorClient
 from miyabi.model.errors import Unavailable
 
@@ -45,6 +55,7 @@ def serve(home: Home, instance: Instance) -> None:
     engine = Engine(store)
     stock = StockServices(instance.account)
     install_ec2()
+    install_cloudwatch()
     install_ecr(Blobs(home))
     discard_unfinished(home)
     journal = Journal(home.state, stock)
@@ -67,10 +78,17 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     ensure_network = partial(stock.ensure, "ec2")
     elbv2 = Elbv2(engine.store, addresses, engine.wake, ensure_network)
     logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
+    elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
+    authority = Authority(home.databases)
+    rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
     services = (
         Ecs(tables, keys, ensure_network),
         elbv2,
+        elasticache,
+        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        Budgets(engine.store),
         logs,
+        rds,
         EcrLayers(Blobs(home)),
         Identities(keys),
     )
@@ -79,6 +97,8 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
         CheckLoop(engine, elbv2),
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
+        DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
     )

@@ -80,11 +80,15 @@ def process_spec(
     container: Container,
     image: UnpackedImage,
     region: str,
+    secrets: Mapping[str, str] | None = None,
 ) -> ProcessSpec:
-    """Return the container's process: the image's program with the environment that ECS gives it."""
+    """Return the container's process: the image's program with the environment that ECS gives it.
+
+    secrets: the values of the container's `secrets` by name (`secrets_injection.resolve_secrets`).
+    """
     given = container_definition(definition, container)
-    if given.get("secrets"):
-        raise CannotStart("ResourceInitializationError: the local cloud does not inject secrets yet")
+    if given.get("secrets") and secrets is None:
+        raise CannotStart("ResourceInitializationError: unable to pull secrets or registry auth: they were not read")
     override: Json = next(
         (item for item in task.overrides.get("containerOverrides", []) if item["name"] == container.name), {}
     )
@@ -100,6 +104,7 @@ def process_spec(
         **image.environment,
         **_pairs(given.get("environment")),
         **_pairs(override.get("environment")),
+        **(secrets or {}),
     }
     if image.listen_variable:
         environment[image.listen_variable] = task.address or ""

@@ -17,6 +17,7 @@ from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.ecr import ImageNotFound, ResolvedImage
 from miyabi.localcloud.control.ecs import launch
+from miyabi.localcloud.control.ecs.secrets_injection import resolve_secrets
 from miyabi.localcloud.control.ecs.service_loop import Targets
 from miyabi.localcloud.control.ecs.tables import EcsTables, new_id
 from miyabi.localcloud.control.ecs.tasks import stop
@@ -196,9 +197,11 @@ class TaskLoop:
 
     async def _start(self, look: Look, container: Container, image: UnpackedImage) -> None:
         target = launch.log_target(look.task, look.definition, container, look.region)
+        given = launch.container_definition(look.definition, container)
+        secrets = await self._engine.run(resolve_secrets, given, account=self._instance.account, region=look.region)
         # The address was leased in the step before this look.
         spec = launch.process_spec(
-            self._home, self._instance, look.task, look.definition, container, image, look.region
+            self._home, self._instance, look.task, look.definition, container, image, look.region, secrets
         )
         if target is not None:
             try:

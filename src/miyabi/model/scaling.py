@@ -1,0 +1,80 @@
+"""Nouns of Application Auto Scaling: scalable targets and scaling policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """Which scaling is suspended."""
+
+    dynamic_in: bool = False
+    dynamic_out: bool = False
+    scheduled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScalableTarget:
+    """A service whose desired count may be scaled between two bounds."""
+
+    arn: str
+    resource_id: str
+    """`service/<cluster>/<service>`."""
+    dimension: str
+    min_capacity: int
+    max_capacity: int
+    role_arn: str
+    created_at: datetime
+    suspended: Suspended = Suspended()
+
+    @property
+    def key(self) -> str:
+        """Key of the row."""
+        return f"{self.resource_id}|{self.dimension}"
+
+    @property
+    def cluster_and_service(self) -> tuple[str, str]:
+        """The names in the resource id."""
+        _, cluster, service = self.resource_id.split("/")
+        return cluster, service
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingPolicy:
+    """A rule of a scalable target, and the alarms that it made."""
+
+    arn: str
+    name: str
+    resource_id: str
+    dimension: str
+    type: str
+    """`TargetTrackingScaling` or `StepScaling`."""
+    created_at: datetime
+    configuration: Mapping[str, Any]
+    """As the API takes it."""
+    alarms: tuple[str, ...] = field(default=())
+    """Names, the high one first."""
+
+    @property
+    def key(self) -> str:
+        """Key of the row."""
+        return f"{self.resource_id}|{self.dimension}|{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingAlarm:
+    """An alarm that a target tracking policy makes: average or sum over periods of 60 s, or a metric of its own."""
+
+    name: str
+    namespace: str
+    metric_name: str
+    dimensions: Mapping[str, str]
+    statistic: str
+    unit: str | None
+    comparison_operator: str
+    threshold: float
+    evaluation_periods: int
