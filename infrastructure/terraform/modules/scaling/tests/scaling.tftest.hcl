@@ -23,10 +23,10 @@ run "only_the_request_policy_names_a_target_group" {
   }
 
   assert {
-    condition = (
-      aws_appautoscaling_policy.this["requests"].target_tracking_scaling_policy_configuration[0]
-      .predefined_metric_specification[0].resource_label == "app/miyabi-alb-dev/1/targetgroup/miyabi-tg-dev/2"
-    )
+    condition = one([
+      for configuration in aws_appautoscaling_policy.this["requests"].target_tracking_scaling_policy_configuration :
+      configuration.predefined_metric_specification[0].resource_label
+    ]) == "app/miyabi-alb-dev/1/targetgroup/miyabi-tg-dev/2"
     error_message = "Requests are the target group's, behind this load balancer."
   }
 }
