@@ -302,6 +302,8 @@ def _refuse_unsupported(params: Params) -> None:
     strategy = (params.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
     if controller != "ECS" or strategy != "ROLLING":
         raise ApiError("UnsupportedFeatureException", "The local cloud offers ECS's rolling deployments only.")
+    if (params.get("launchType") or "FARGATE") != "FARGATE":
+        raise ApiError("UnsupportedFeatureException", "The local cloud offers the launch type FARGATE only.")
     if (params.get("schedulingStrategy") or "REPLICA") != "REPLICA":
         raise ApiError("UnsupportedFeatureException", "The local cloud offers the REPLICA scheduling strategy only.")
     if params.get("serviceRegistries") or params.get("volumeConfigurations"):
