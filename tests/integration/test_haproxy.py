@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.integration.balanced import BALANCER_PORT, BLOCK, Balanced, Balancer, balanced
-from tests.integration.supervised import wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.data.haproxy import HaproxyDriver, Observed
+from tests.integration.balanced import BALANCER_PORT, BLOCK, Balanced, Balancer, balanced
+from tests.integration.supervised import wait_for
 
 
 @pytest.fixture(scope="module")
