@@ -51,7 +51,9 @@ def serves(cloud: Rehearsal, url: str, *, seconds: float) -> float:
         if status.code != 0:
             return False
         found = status.json()
-        healthy = [target for target in found["targets"] if target["state"] == "healthy"]
+        if not found["answering"] or not found["service"]:
+            return False
+        healthy = [target for target in found["targets"] if target["health"] == "healthy"]
         return found["service"]["running_count"] == 2 and len(healthy) == 2
 
     until(steady, seconds=seconds, what=f"two healthy tasks behind {url}")
