@@ -16,19 +16,14 @@ from miyabi.environment.exports import shell_unset
 def env(session: Session, *, unset: bool) -> None:
     """Print the variables that point aws, terraform and every SDK at the cloud: eval "$(miyabi env)"."""
     output = session.output
+    output.reserved = not output.json  # a shell evaluates it: the heading goes to standard error below
     undo = shell_unset(session.raw_environ)
     if unset:
         if not undo:
             output.note("nothing to undo: `miyabi env` was not evaluated in this shell")
         output.raw(undo)
         return
-    if not output.json:
-        output.json = True  # the heading would be evaluated; it goes to standard error below
-        access = session.access()
-        output.json = False
-    else:
-        access = session.access()
-    exports = access.exports()
+    exports = (access := session.access()).exports()
     if output.json:
         path = str(exports.path) if exports.path else None
         output.result({"set": exports.values, "unset": exports.removed, "path": path})
