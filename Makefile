@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_FAILED := { cat $(VENV)/pip.log >&2; echo "error: pip failed; hint: mend what it names, then run make again" >&2; exit 1; }
+ON_INTERRUPT := trap 'echo "error: interrupted; hint: run make again, it goes on" >&2; exit 130' INT
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test soak check format lock wheel clean
@@ -16,10 +19,10 @@ $(READY): requirements/all.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or later is needed; hint: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "making $(VENV) (once, about a minute)"
-	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "error: this Python cannot make a virtual environment; hint: apt-get install python3-venv" >&2; exit 2; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(ON_INTERRUPT); said=$$($(PYTHON) -m venv $(VENV) 2>&1) || { echo "$$said" >&2; \
+	  echo "error: this Python cannot make a virtual environment; hint: apt-get install python3-venv" >&2; exit 2; }
+	@$(ON_INTERRUPT); $(PIP) --require-hashes -r requirements/all.lock 2> $(VENV)/pip.log || $(PIP_FAILED)
+	@$(ON_INTERRUPT); $(PIP) --no-deps --no-build-isolation -e . 2> $(VENV)/pip.log || $(PIP_FAILED)
 	@touch $(READY)
 
 up: $(READY) ## bring the environment up; ends with its URL

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.cloud import Ran, Rehearsal, until
+from tests.acceptance.faults import kill, serves
 
 First = tuple[Rehearsal, Ran]
 
@@ -185,6 +186,18 @@ def test_a_killed_task_is_replaced_within_five_seconds(first: First) -> None:
     assert stopped["stopCode"] == "EssentialContainerExited"
     assert stopped["stoppedReason"] == "Essential container in task exited"
     assert took <= 5, f"{took:.1f} s"
+
+
+@pytest.mark.parametrize("child", ["control", "haproxy"])
+def test_a_killed_part_comes_back_and_the_tasks_stay(first: First, child: str) -> None:
+    cloud, _ = first
+    url = url_of(cloud) + "/health"
+    before = {task["taskArn"] for task in tasks_of(cloud)}
+    kill(cloud, child)
+    if child == "control":
+        assert cloud.get(url)[0] == 200
+    serves(cloud, url, seconds=20)
+    assert {task["taskArn"] for task in tasks_of(cloud)} == before
 
 
 def test_a_second_up_at_once_is_refused_and_the_state_is_kept(first: First) -> None:

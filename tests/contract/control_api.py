@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import secrets
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,16 +50,22 @@ class Served:
     instance: Instance
     tables: EcsTables
     engine: Engine
+    journal: Journal
 
     def client(self, service: str, **overrides: Any) -> Any:
-        keys = {"aws_access_key_id": self.instance.access_key, "aws_secret_access_key": self.instance.secret_key}
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.instance.endpoint,
-            region_name=REGION,
-            config=Config(retries={"max_attempts": 1}, proxies={}),
-            **{**keys, **overrides},
-        )
+        return client(self.instance, service, **overrides)
+
+
+def client(instance: Instance, service: str, **overrides: Any) -> Any:
+    """Return a boto3 client with the instance's keys, which tries once."""
+    usual = {
+        "endpoint_url": instance.endpoint,
+        "region_name": REGION,
+        "aws_access_key_id": instance.access_key,
+        "aws_secret_access_key": instance.secret_key,
+        "config": Config(retries={"total_max_attempts": 1}, proxies={}),
+    }
+    return boto3.client(service, **usual | overrides)  # type: ignore[call-overload]
 
 
 def free_port() -> int:
@@ -64,12 +74,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextlib.contextmanager
-def serve(root: Path) -> Iterator[Served]:
-    """Serve a home's state until the block ends."""
-    home = Home(root)
-    home.create()
-    instance = home.read_instance() or Instance(
+def new_instance() -> Instance:
+    """Return an instance on a free port."""
+    return Instance(
         format=1,
         instance_id="0badcafe",
         block=77,
@@ -79,6 +86,14 @@ def serve(root: Path) -> Iterator[Served]:
         access_key="AKIATESTTESTTESTTEST",
         secret_key="secret",
     )
+
+
+@contextlib.contextmanager
+def serve(root: Path) -> Iterator[Served]:
+    """Serve a home's state until the block ends."""
+    home = Home(root)
+    home.create()
+    instance = home.read_instance() or new_instance()
     home.write_instance(instance)
     engine = Engine(Store(home.state / "control.sqlite"))
     stock = StockServices(ACCOUNT)
@@ -107,9 +122,32 @@ def serve(root: Path) -> Iterator[Served]:
         deadline = threading.Event()
         while not server.started and thread.is_alive():
             deadline.wait(0.01)
-        yield Served(instance, tables, engine)
+        yield Served(instance, tables, engine, journal)
     finally:
         server.should_exit = True
         thread.join(10)
         engine.close()
         journal.close()
+
+
+@contextlib.contextmanager
+def serve_apart(root: Path) -> Iterator[Instance]:
+    """Serve a home's state from another process, which is killed at the end of the block."""
+    environment = os.environ | {"PYTHONHASHSEED": str(secrets.randbelow(2**32))}
+    command = [sys.executable, "-m", "tests.contract.control_api", str(root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+            instance = Home(root).read_instance()
+            assert instance is not None
+            yield instance
+        finally:
+            server.kill()
+
+
+if __name__ == "__main__":
+    with serve(Path(sys.argv[1])):
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from miyabi.model.load_balancing import Action, HealthCheck, Rule, TargetGroup, WeightedTargetGroup
 from tests.contract.control_api import ACCOUNT, REGION, Served, serve
 
 CONTAINER = {
@@ -86,6 +88,10 @@ def test_revisions_count_up_and_the_latest_active_one_answers_for_the_family(ecs
         ({"networkMode": "bridge"}, "ClientException"),
         ({"containerDefinitions": []}, "ClientException"),
         ({"family": "no spaces"}, "ClientException"),
+        ({"containerDefinitions": [{**CONTAINER, "name": "a/b"}]}, "ClientException"),
+        ({"containerDefinitions": [CONTAINER, CONTAINER]}, "ClientException"),
+        ({"containerDefinitions": [{**CONTAINER, "environment": [{"value": "x"}]}]}, "ClientException"),
+        ({"cpu": "lots"}, "ClientException"),
     ],
 )
 def test_a_task_definition_that_fargate_refuses_is_refused(ecs: Any, change: dict[str, Any], code: str) -> None:
@@ -130,6 +136,189 @@ def test_a_service_keeps_what_was_asked_and_a_change_of_image_is_a_deployment(ec
     assert ecs.list_tags_for_resource(resourceArn=made["serviceArn"])["tags"] == [{"key": "a", "value": "b"}]
     assert code_of(ecs.delete_cluster, cluster="two") == "ClusterContainsServicesException"
     assert code_of(ecs.delete_service, cluster="two", service="web") == "InvalidParameterException"
+
+
+def test_sizes_may_be_given_in_vcpu_and_gb(ecs: Any) -> None:
+    made = ecs.register_task_definition(**{**FARGATE, "cpu": "1 vCPU", "memory": "2 GB"})["taskDefinition"]
+    assert (made["cpu"], made["memory"]) == ("1024", "2048")
+    made = ecs.register_task_definition(**{**FARGATE, "cpu": ".25 vcpu", "memory": "0.5GB"})["taskDefinition"]
+    assert (made["cpu"], made["memory"]) == ("256", "512")
+
+
+@pytest.fixture
+def service(ecs: Any, subnets: list[str]) -> dict[str, Any]:
+    ecs.create_cluster(clusterName="checks")
+    ecs.register_task_definition(**FARGATE)
+    network = {"awsvpcConfiguration": {"subnets": subnets}}
+    return {"cluster": "checks", "serviceName": "web", "taskDefinition": "web", "networkConfiguration": network}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"desiredCount": -1},
+        {"desiredCount": 10**9},
+        {"deploymentConfiguration": {"maximumPercent": 99}},
+        {"deploymentConfiguration": {"minimumHealthyPercent": -1}},
+        {"serviceName": "no spaces"},
+        {"networkConfiguration": {}},
+    ],
+)
+def test_settings_that_no_service_can_have_are_refused(
+    ecs: Any, service: dict[str, Any], change: dict[str, Any]
+) -> None:
+    assert code_of(ecs.create_service, **{**service, **change}) == "InvalidParameterException"
+
+
+def test_names_and_tokens_that_ecs_does_not_take_are_refused(ecs: Any) -> None:
+    assert code_of(ecs.create_cluster, clusterName="no spaces") == "InvalidParameterException"
+    for garbage in ({"nextToken": "garbage"}, {"nextToken": "999999"}, {"maxResults": 0}, {"maxResults": 101}):
+        assert code_of(ecs.list_clusters, **garbage) == "InvalidParameterException"
+
+
+def test_load_balancers_are_checked_against_target_groups_and_the_task_definition(
+    api: Served, ecs: Any, service: dict[str, Any]
+) -> None:
+    group = "arn:aws:elasticloadbalancing:us-west-2:112530848482:targetgroup/web/1"
+    good = {"targetGroupArn": group, "containerName": "app", "containerPort": 8080}
+
+    def refused(**change: Any) -> str:
+        entry = {key: value for key, value in {**good, **change}.items() if value is not None}
+        with pytest.raises(ClientError) as caught:
+            ecs.create_service(**service, loadBalancers=[entry])
+        assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+        return str(caught.value.response["Error"]["Message"])
+
+    assert refused() == f"The target group with targetGroupArn {group} does not exist."
+    _keep(api, group, used=False)
+    assert refused() == f"The target group with targetGroupArn {group} does not have an associated load balancer."
+    assert refused(containerName="none") == "The container none does not exist in the task definition."
+    assert refused(containerPort=1) == "The container app did not have a container port 1 defined."
+    assert refused(containerName=None) == "Container Name can not be blank."
+    assert refused(containerPort=None) == "Container Port can not be blank."
+    assert refused(targetGroupArn=None) == "Target Group ARN can not be blank."
+    _keep(api, group, used=True)
+    made = ecs.create_service(**{**service, "serviceName": "balanced"}, loadBalancers=[good])["service"]
+    assert made["loadBalancers"] == [good]
+
+
+def _keep(api: Served, group: str, *, used: bool) -> None:
+    """Keep the rows that Elastic Load Balancing keeps of a target group, and of a listener that uses it."""
+
+    def put() -> None:
+        row = TargetGroup(group, "web", "vpc-1", 8080, "HTTP", "HTTP1", "ip", "ipv4", HealthCheck(), {})
+        api.tables.target_groups.put(REGION, group, row)
+        if used:
+            rule = Rule("rule", "listener", None, (), Action(forward=(WeightedTargetGroup(group),)))
+            api.tables.rules.put(REGION, rule.arn, rule)
+
+    asyncio.run(api.engine.run(put))
+
+
+def test_the_same_service_created_again_is_the_one_that_is_there(ecs: Any, service: dict[str, Any]) -> None:
+    wanted = {**service, "serviceName": "twice", "desiredCount": 1}
+    first = ecs.create_service(**wanted)["service"]
+    again = ecs.create_service(**wanted)["service"]
+    assert again["deployments"][0]["id"] == first["deployments"][0]["id"]
+    assert code_of(ecs.create_service, **{**wanted, "desiredCount": 2}) == "InvalidParameterException"
+    ecs.delete_service(cluster="checks", service="twice", force=True)
+    assert code_of(ecs.create_service, **wanted) == "InvalidParameterException"
+
+
+def test_an_inactive_revision_is_neither_run_nor_deployed(ecs: Any, service: dict[str, Any]) -> None:
+    gone = ecs.register_task_definition(**FARGATE)["taskDefinition"]["taskDefinitionArn"]
+    ecs.create_service(**{**service, "serviceName": "inactive"})
+    ecs.deregister_task_definition(taskDefinition=gone)
+    wanted = {"cluster": "checks", "taskDefinition": gone}
+    update = {**wanted, "taskDefinition": _newer_inactive(ecs), "service": "inactive"}
+    run = {**wanted, "networkConfiguration": service["networkConfiguration"]}
+    for call, arguments in (
+        (ecs.create_service, {**service, "serviceName": "other", "taskDefinition": gone}),
+        (ecs.update_service, update),
+        (ecs.run_task, run),
+    ):
+        with pytest.raises(ClientError, match="TaskDefinition is inactive") as caught:
+            call(**arguments)
+        assert caught.value.response["Error"]["Code"] == "ClientException"
+    assert ecs.update_service(cluster="checks", service="inactive", forceNewDeployment=True)
+
+
+def _newer_inactive(ecs: Any) -> str:
+    arn = str(ecs.register_task_definition(**FARGATE)["taskDefinition"]["taskDefinitionArn"])
+    ecs.deregister_task_definition(taskDefinition=arn)
+    return arn
+
+
+def test_run_task_makes_tasks_that_describe_and_list_find(ecs: Any, service: dict[str, Any]) -> None:
+    wanted = {key: service[key] for key in ("cluster", "taskDefinition", "networkConfiguration")}
+    override = {"containerOverrides": [{"name": "app", "environment": [{"name": "A", "value": "b"}]}]}
+    ran = ecs.run_task(**wanted, count=2, startedBy="me", overrides=override, tags=[{"key": "a", "value": "b"}])
+    assert ran["failures"] == []
+    assert [task["lastStatus"] for task in ran["tasks"]] == ["PROVISIONING"] * 2
+    assert {task["group"] for task in ran["tasks"]} == {"family:web"}
+    assert len({task["availabilityZone"] for task in ran["tasks"]}) == 2
+    arns = {task["taskArn"] for task in ran["tasks"]}
+    assert set(ecs.list_tasks(cluster="checks", startedBy="me")["taskArns"]) == arns
+    found = ecs.describe_tasks(cluster="checks", tasks=[*arns, "none"], include=["TAGS"])
+    assert {task["taskArn"] for task in found["tasks"]} == arns
+    assert found["tasks"][0]["tags"] == [{"key": "a", "value": "b"}]
+    assert found["failures"][0]["reason"] == "MISSING"
+    stopped = ecs.stop_task(cluster="checks", task=arns.pop(), reason="enough")["task"]
+    assert (stopped["desiredStatus"], stopped["stopCode"], stopped["stoppedReason"]) == (
+        "STOPPED",
+        "UserInitiated",
+        "enough",
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 0},
+        {"count": 11},
+        {"group": "service:web"},
+        {"networkConfiguration": {}},
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0"]}}},
+        {"overrides": {"containerOverrides": [{"name": "none"}]}},
+    ],
+)
+def test_a_task_that_cannot_be_run_is_refused(ecs: Any, service: dict[str, Any], change: dict[str, Any]) -> None:
+    wanted = {key: service[key] for key in ("cluster", "taskDefinition", "networkConfiguration")}
+    assert code_of(ecs.run_task, **{**wanted, **change}) == "InvalidParameterException"
+
+
+def test_capacity_providers_are_kept(ecs: Any) -> None:
+    ecs.create_cluster(clusterName="providers")
+    strategy = [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}]
+    arguments = {"capacityProviders": ["FARGATE", "FARGATE_SPOT"], "defaultCapacityProviderStrategy": strategy}
+    ecs.put_cluster_capacity_providers(cluster="providers", **arguments)
+    found = ecs.describe_clusters(clusters=["providers"])["clusters"][0]
+    assert {key: found[key] for key in arguments} == arguments
+    assert code_of(ecs.put_cluster_capacity_providers, cluster="none", **arguments) == "ClusterNotFoundException"
+
+
+def test_the_long_arn_formats_are_on(ecs: Any) -> None:
+    settings = {item["name"]: item["value"] for item in ecs.list_account_settings()["settings"]}
+    assert settings["serviceLongArnFormat"] == "enabled"
+    assert len(ecs.list_account_settings(name="taskLongArnFormat")["settings"]) == 1
+
+
+def test_there_are_no_container_instances(ecs: Any) -> None:
+    ecs.create_cluster(clusterName="one")
+    assert ecs.list_container_instances(cluster="one")["containerInstanceArns"] == []
+    assert code_of(ecs.list_container_instances, cluster="none") == "ClusterNotFoundException"
+
+
+def test_families_are_listed_by_whether_they_have_an_active_revision(ecs: Any) -> None:
+    for family in ("kin-active", "kin-gone"):
+        made = ecs.register_task_definition(**{**FARGATE, "family": family})["taskDefinition"]["taskDefinitionArn"]
+    ecs.deregister_task_definition(taskDefinition=made)
+    for status, families in (
+        ("ACTIVE", ["kin-active"]),
+        ("INACTIVE", ["kin-gone"]),
+        ("ALL", ["kin-active", "kin-gone"]),
+    ):
+        assert ecs.list_task_definition_families(familyPrefix="kin-", status=status)["families"] == families
 
 
 def test_a_service_in_a_subnet_that_does_not_exist_is_refused(ecs: Any) -> None:

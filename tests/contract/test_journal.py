@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from moto.core.base_backend import BackendDict
+from moto.core.request import Request
 
+from miyabi.environment.home import Home
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.model.errors import Internal
@@ -87,3 +93,79 @@ def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(
     finally:
         journal.close()
     assert caught.value.hint is not None
+
+
+def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    with serve(tmp_path) as api:
+        fill(api)
+    path = tmp_path / "state" / "journal.jsonl"
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([*lines[:3], lines[3][:40], *lines[4:]]))
+    forget_moto()
+    journal = Journal(tmp_path / "state", StockServices(ACCOUNT))
+    try:
+        with pytest.raises(Internal, match="line 4 of the journal cannot be read") as caught:
+            journal.replay()
+    finally:
+        journal.close()
+    assert caught.value.hint is not None
+
+
+def test_a_torn_header_begins_the_journal_anew(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"format":')
+    journal = Journal(tmp_path, StockServices(ACCOUNT))
+    assert journal.replay() == 0
+    journal.close()
+    assert path.read_bytes().endswith(b"}\n")
+
+
+class Ended(Exception):
+    """Stands for the end of the process."""
+
+
+def test_an_entry_that_cannot_be_written_is_not_acknowledged_and_leaves_whole_lines(
+    tmp_path: Path, forget_moto: Callable[[], None]
+) -> None:
+    """The process is ended; what it acknowledged before is there afterwards."""
+    home = Home(tmp_path)
+    home.create()
+    ended: list[OSError] = []
+
+    def end(error: OSError) -> NoReturn:
+        ended.append(error)
+        raise Ended
+
+    journal = Journal(home.state, StockServices(ACCOUNT), end=end)
+    now = datetime(2025, 11, 18, tzinfo=UTC)
+    journal.run(parameter("/kept", "v"), "ssm", REGION, now=now)
+    path = home.state / "journal.jsonl"
+    limit, size = resource.getrlimit(resource.RLIMIT_FSIZE), path.stat().st_size
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limit[1]))
+    try:
+        with pytest.raises(Ended):
+            journal.run(parameter("/lost", "v" * 500), "ssm", REGION, now=now)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)
+    journal.close()
+    assert len(ended) == 1
+    assert path.stat().st_size == size
+    forget_moto()
+    again = Journal(home.state, StockServices(ACCOUNT))
+    assert again.replay() == 1
+    again.close()
+
+
+def parameter(name: str, value: str) -> Request:
+    body = json.dumps({"Name": name, "Value": value, "Type": "String"}).encode()
+    headers = {
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "AmazonSSM.PutParameter",
+        "authorization": f"AWS4-HMAC-SHA256 Credential=AKIA/20251118/{REGION}/ssm/aws4_request",
+    }
+    request = Request.from_primitives("POST", "http://127.0.0.1/", headers, body)
+    request.environ["RAW_URI"] = "/"
+    request.from_wsgi_server = True
+    return request

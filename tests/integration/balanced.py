@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.ec2.models import ec2_backends
-from tests.integration.supervised import Cloud, wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.control.addresses import AddressBook
@@ -25,6 +24,7 @@ from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.data.haproxy import HaproxyDriver
 from miyabi.localcloud.processes import ProcessState
+from tests.integration.supervised import Cloud, wait_for
 
 ACCOUNT = "112530848482"
 REGION = "us-west-2"

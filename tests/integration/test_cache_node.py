@@ -15,7 +15,6 @@ from typing import Any, Self
 import pytest
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import ec2_backends
-from tests.integration.supervised import Cloud, wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.control.addresses import AddressBook
@@ -25,6 +24,7 @@ from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.data.cache_node import CacheDriver
 from miyabi.localcloud.data.cache_servers import find_servers
+from tests.integration.supervised import Cloud, wait_for
 
 ACCOUNT = "112530848482"
 REGION = "us-west-2"

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from tests.integration.balanced import BALANCER_PORT, BLOCK, Balanced, Balancer, balanced
-from tests.integration.supervised import wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.data.haproxy import HaproxyDriver, Observed
+from tests.integration.balanced import BALANCER_PORT, BLOCK, Balanced, Balancer, balanced
+from tests.integration.supervised import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +240,7 @@ def test_rules_choose_by_path_host_header_method_query_and_source(cloud: Balance
         {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Kind", "Values": ["*t; est"]}},
         {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["PURGE"]}},
         {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "v", "Value": "1*"}, {"Value": "any"}]}},
+        {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "!#$%&'*+.^_`|~-a'b#c", "Values": ["odd"]}},
     ]
     for priority, condition in enumerate(conditions, 1):
         body = f"rule {priority}: 100% \"safe\" 'text' $HOME \\ #\r\nend"
@@ -259,6 +260,7 @@ def test_rules_choose_by_path_host_header_method_query_and_source(cloud: Balance
     assert balancer.get("/", {"X-Kind": "A Test; EST"}).body.startswith("rule 3:")
     assert balancer.get("/?a=b&v=12").body.startswith("rule 5:")
     assert balancer.get("/?a=any").body.startswith("rule 5:")
+    assert balancer.get("/", {"!#$%&'*+.^_`|~-a'b#c": "odd"}).body.startswith("rule 6:")
     assert balancer.get("/?a=anyway&w=1").status == 503
     assert balancer.get("/A'b/x.jpg").status == 503
 

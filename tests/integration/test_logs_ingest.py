@@ -71,7 +71,7 @@ def test_every_line_is_stored_exactly_once_over_kills_at_random_moments(tmp_path
     outputs = [tmp_path / f"task-{number}.log" for number in range(TASKS)]
     printing: list[subprocess.Popen[bytes]] = []
     ingesting: subprocess.Popen[bytes] | None = None
-    chance = random.Random(7)  # noqa: S311 - not for secrets
+    chance = random.Random(7)
     kills = 0
     try:
         for number, output in enumerate(outputs):

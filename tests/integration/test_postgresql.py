@@ -17,7 +17,6 @@ from typing import Any
 import asyncpg
 import pytest
 from moto.core.base_backend import BackendDict
-from tests.integration.supervised import Cloud
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.control.addresses import AddressBook
@@ -30,6 +29,7 @@ from miyabi.localcloud.data.postgresql_binaries import Binaries, Launch, find_bi
 from miyabi.localcloud.data.postgresql_roles import scram_verifier
 from miyabi.localcloud.data.server_certificate import Authority
 from miyabi.localcloud.supervisor_client import SupervisorClient
+from tests.integration.supervised import Cloud
 
 ACCOUNT, REGION = "112530848482", "us-west-2"
 PASSWORD = "correct-horse-9"

@@ -16,13 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from supervised import ENVIRONMENT, IDLE, Cloud, pid_of, wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor.identity import identify
 from miyabi.localcloud.supervisor_client import NotExecutable
 from miyabi.model.errors import Conflict, InvalidInput, NotFound, Unavailable
+from tests.integration.supervised import ENVIRONMENT, IDLE, Cloud, pid_of, wait_for
 
 
 @pytest.fixture

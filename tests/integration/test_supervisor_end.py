@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from supervised import IDLE, Cloud, pid_of, wait_for
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.supervisor.identity import identify, marked
 from miyabi.model.errors import Unavailable
+from tests.integration.supervised import IDLE, Cloud, pid_of, wait_for
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from miyabi.environment.terraform.process import Interrupted
 from miyabi.environment.terraform.runs import Terraform
 from miyabi.environment.terraform.setup import local_terraform
 from miyabi.environment.terraform.state import recorded_cloud
-from miyabi.model.errors import InvalidInput, Unavailable
+from miyabi.model.errors import Failed, InvalidInput, Unavailable
 
 MAIN = """
 terraform {
@@ -93,11 +93,11 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     (tmp_path / "infra").mkdir()
     (tmp_path / "infra" / "main.tf").write_text(MAIN)
 
-    def terraform(**variables: str) -> Terraform:
+    def terraform(more: Mapping[str, str] | None = None, **variables: str) -> Terraform:
         lines = "".join(f"{name} = {value}\n" for name, value in variables.items())
         (tmp_path / "miyabi.toml").write_text(CONFIG + lines)
         environment = load_project(tmp_path / "miyabi.toml").environment()
-        return local_terraform(environment, TARGET, home, environ=environ)
+        return local_terraform(environment, TARGET, home, environ={**environ, **(more or {})})
 
     yield terraform
     for line in (tmp_path / "pids").read_text().split() if (tmp_path / "pids").exists() else []:
@@ -125,6 +125,28 @@ def test_apply_resume_and_destroy(make: Make, tmp_path: Path) -> None:
     # Everything but the lock file is in the home, and private.
     assert {path.name for path in (tmp_path / "infra").iterdir()} <= {"main.tf", ".terraform.lock.hcl"}
     assert terraform.log.stat().st_mode & 0o777 == 0o600
+
+
+def test_stray_arguments_of_the_users_shell_do_not_reach_terraform(make: Make) -> None:
+    stray = {"TF_CLI_ARGS": "-nonsense", "TF_CLI_ARGS_apply": "-destroy", "TF_CLI_ARGS_init": "-nonsense"}
+    terraform = make(stray, seconds="0")
+    terraform.init()
+    assert terraform.apply(silent, resume="").summary is not None
+    assert terraform.outputs()["names"] == []
+
+
+def test_what_exists_is_taken_into_the_state(make: Make) -> None:
+    terraform = make(seconds="0")
+    terraform.init()
+    terraform.adopt("terraform_data.slow", "known-elsewhere")
+    state = terraform.state()
+    assert state is not None
+    assert len(state.resources) == 1
+    run = terraform.apply(silent, resume="")
+    assert run.summary is not None
+    assert run.summary.added == 0
+    with pytest.raises(Failed, match="already managed"):
+        terraform.adopt("terraform_data.slow", "again")
 
 
 def test_a_wrong_variable_is_wrong_input(make: Make) -> None:

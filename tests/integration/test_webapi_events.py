@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
+
 from tests.integration.test_webapi import Service
 from tests.integration.webapi_dependencies import PASSWORD, Program, eventually, free_port, make_postgresql, make_redis
 

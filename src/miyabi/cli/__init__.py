@@ -11,6 +11,11 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from miyabi.cli.entry import run  # noqa: PLC0415 - nothing is loaded on import
+    try:
+        from miyabi.cli.entry import called_as, run  # noqa: PLC0415 - nothing is loaded on import
 
-    sys.exit(run(sys.argv[1:], environ=os.environ))
+        code = run(sys.argv[1:], environ=os.environ, program=called_as(sys.argv[0], os.environ))
+    except KeyboardInterrupt:  # so early that nothing had begun
+        sys.stderr.write("error: interrupted\nhint: Nothing was begun; run the command again.\n")
+        code = 130
+    sys.exit(code)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 import traceback
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -16,17 +19,32 @@ from miyabi.environment.exports import original
 from miyabi.model.errors import Internal, MiyabiError
 
 INTERRUPTED = 130
+_GO_ON = "What was done is kept; run the command again to go on."
 
 
-def run(arguments: Sequence[str], *, environ: MutableMapping[str, str]) -> int:
-    """Run one command line and return its exit code. Puts `environ` back to what it was before `miyabi env`."""
+def called_as(argv0: str, environ: Mapping[str, str]) -> str:
+    """Return how a user calls this program again: by name where the PATH has it, else as it was called now."""
+    path = Path(argv0)
+    if path.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m miyabi.cli"
+    found = shutil.which("miyabi", path=environ.get("PATH", os.defpath))
+    if path.name != "miyabi" or (found is not None and path.exists() and Path(found).samefile(path)):
+        return "miyabi"
+    return shlex.quote(argv0)
+
+
+def run(arguments: Sequence[str], *, environ: MutableMapping[str, str], program: str = "miyabi") -> int:
+    """Run one command line and return its exit code. Puts `environ` back to what it was before `miyabi env`.
+
+    program: how the user called it, for the commands that messages name.
+    """
     raw = dict(environ)
     before = original(raw)
     if before != raw:
         # Commands say themselves which cloud they mean; what this shell was pointed at must not decide it.
         environ.clear()
         environ.update(before)
-    output = Output(sys.stdout, sys.stderr, environ=before)
+    output = Output(sys.stdout, sys.stderr, environ=before, program=program)
     session = Session(Options(), output, before, raw)
     try:
         result = root.main(list(arguments), prog_name="miyabi", obj=session, standalone_mode=False)
@@ -44,7 +62,7 @@ def _ended(error: BaseException, session: Session) -> int:  # noqa: PLR0911 - on
             return error.code if isinstance(error.code, int) else 1
         case KeyboardInterrupt() | click.Abort():
             cause = error.__cause__ or error  # click wraps what interrupted it
-            output.error(getattr(cause, "message", "interrupted"), getattr(cause, "hint", None), kind="Interrupted")
+            output.error(getattr(cause, "message", "interrupted"), getattr(cause, "hint", _GO_ON), kind="Interrupted")
             return INTERRUPTED
         case click.ClickException():
             name = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "miyabi"

@@ -19,13 +19,14 @@ from miyabi.model.errors import Unavailable
 def env(session: Session, *, secrets: bool, unset: bool) -> None:
     """Print the variables that point aws, terraform and every SDK at the cloud: eval "$(miyabi env)"."""
     output = session.output
+    output.reserved = not output.json  # a shell evaluates it: the heading goes to standard error below
     undo = shell_unset(session.raw_environ)
     if unset:
         if not undo:
             output.note("nothing to undo: `miyabi env` was not evaluated in this shell")
         output.raw(undo)
         return
-    access = _access_without_heading(session)
+    access = session.access()
     # Asked before anything is printed: half of it must not be evaluated.
     connections = _connections(session, access) if secrets else {}
     exports = with_values(access.exports(), connections)
@@ -35,16 +36,6 @@ def env(session: Session, *, secrets: bool, unset: bool) -> None:
         return
     output.note("   ".join(f"{name} {value}" for name, value in access.target.fields().items()))
     output.raw("\n".join(part for part in (undo, exports.shell(session.environ)) if part))
-
-
-def _access_without_heading(session: Session) -> Access:
-    """Return the access. On standard output the heading would be evaluated: it goes to standard error instead."""
-    output = session.output
-    asked, output.json = output.json, True
-    try:
-        return session.access()
-    finally:
-        output.json = asked
 
 
 def _connections(session: Session, access: Access) -> dict[str, str]:

@@ -11,10 +11,20 @@ import click
 
 from miyabi.cli.commands import shared_options
 from miyabi.cli.output import Output
-from miyabi.cli.provision import Provisioned, check_cloud, confirm_by_name, provision, resume_hint, start_build
+from miyabi.cli.provision import (
+    Provisioned,
+    check_cloud,
+    check_files,
+    check_identity,
+    confirm_by_name,
+    provision,
+    resume_hint,
+    start_build,
+)
 from miyabi.cli.resources import ResourceLines
 from miyabi.cli.session import Session
 from miyabi.environment.access import Access
+from miyabi.environment.checks import require_local
 from miyabi.environment.cloud import LOCAL
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, release
@@ -36,22 +46,26 @@ def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
     """
     begun = time.monotonic()
     session.head(session.environment())
-    with _reserved(session):
+    if session.cloud_name() == LOCAL:
+        require_local()
+    check_files(session.environment(), session.environ)
+    with _interruptible("miyabi up"), _reserved(session):
         access = session.access(create=True)
+        if access.home is None:
+            check_identity(access.target, session.cloud(access.target))  # before anything is written
         terraform = access.terraform()
         build = start_build(access)
-        with _interruptible("miyabi up"):
-            _start(access, session.output)
-            name = access.environment.name
-            done = provision(
-                access,
-                terraform,
-                session.cloud(access.target),
-                session.output,
-                build=build,
-                force_apply=force_apply,
-                confirm=lambda what: confirm_by_name(name, yes, what, option="--yes"),
-            )
+        _start(access, session.output)
+        name = access.environment.name
+        done = provision(
+            access,
+            terraform,
+            session.cloud(access.target),
+            session.output,
+            build=build,
+            force_apply=force_apply,
+            confirm=lambda what: confirm_by_name(name, yes, what, option="--yes"),
+        )
     _show_up(session.output, access, done, time.monotonic() - begun)
 
 
@@ -60,6 +74,10 @@ def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
 @click.pass_obj
 def down(session: Session) -> None:
     """Stop the local cloud's processes. Everything is kept; `miyabi up` resumes."""
+    if _is_absent(session):
+        session.output.line("  nothing to stop: there is no local cloud yet")
+        session.output.result({"stopped": False})
+        return
     access = session.access()
     if access.home is None:
         session.output.line("nothing runs on this machine for this cloud; `miyabi destroy` removes the environment")
@@ -72,7 +90,7 @@ def down(session: Session) -> None:
         stopped = lifecycle.stop(access.home)
     detail = "stopped; everything is kept" if stopped else "was not running"
     session.output.phase("local cloud", time.monotonic() - begun, detail)
-    session.output.line("  miyabi up        starts it again, as it was")
+    session.output.commands({"miyabi up": "starts it again, as it was"})
     session.output.result({"stopped": stopped})
 
 
@@ -85,16 +103,27 @@ def destroy(session: Session, *, yes: str | None, force: bool) -> None:
     """Destroy the environment: every resource and all data. For the local cloud, its home too."""
     environment = session.environment()
     session.head(environment)
+    if _is_absent(session):
+        session.output.line("  nothing to destroy: there is no local cloud")
+        session.output.result({"destroyed": 0})
+        return
+    if session.cloud_name() == LOCAL and not force:
+        require_local()
     with _reserved(session):
         if force:
             _remove_by_force(session, yes)
             return
-        access = session.access()
+        with _naming_force(session):
+            access = session.access()
         what = f"This destroys environment '{environment.name}' in cloud {access.target.name} with all its data"
         confirm_by_name(environment.name, yes, what, option="--yes")
-        terraform = access.terraform()
+        if access.home is None:
+            check_identity(access.target, session.cloud(access.target))  # before anything is written
+        with _naming_force(session):
+            terraform = access.terraform()
         with _interruptible(f"miyabi destroy --yes {environment.name}"):
-            was_running = _start(access, session.output)
+            with _naming_force(session):
+                was_running = _start(access, session.output)
             destroyed = _terraform_destroy(session, access, terraform)
         forget(terraform)
         if access.home is not None:
@@ -115,10 +144,16 @@ def _reserved(session: Session) -> Iterator[None]:
     with lifecycle.exclusive(home):
         try:
             yield
-        except MiyabiError:
+        except (MiyabiError, KeyboardInterrupt):
             if not known and not home.instance_file.exists():
                 _remove_files(home)  # nothing was made: leave no trace
             raise
+
+
+def _is_absent(session: Session) -> bool:
+    """Say whether the command is about a local cloud, and nothing of one is there."""
+    home = _home(session)
+    return home is not None and not home.state.exists() and home.read_instance() is None
 
 
 def _home(session: Session) -> Home | None:
@@ -158,16 +193,24 @@ def _terraform_destroy(session: Session, access: Access, terraform: Terraform) -
     check_cloud(access, terraform, session.cloud(access.target))
     hint = resume_hint(f"miyabi destroy --yes {access.environment.name}")
     begun = time.monotonic()
-    try:
+    with _naming_force(session):
         run = terraform.destroy(ResourceLines(output).show, resume=hint)
-    except MiyabiError as error:
-        if access.home is None:
-            raise
-        extra = "`--force` removes the local cloud without terraform."
-        raise type(error)(error.message, hint=f"{error.hint or ''} {extra}".strip()) from error
     count = run.summary.destroyed if run.summary else 0
     output.phase("terraform", time.monotonic() - begun, f"{count} destroyed")
     return count
+
+
+@contextmanager
+def _naming_force(session: Session) -> Iterator[None]:
+    """Say with an error that a local cloud can be removed whatever state it is in."""
+    try:
+        yield
+    except MiyabiError as error:
+        if session.cloud_name() == LOCAL and "--force" not in (error.hint or ""):
+            name = session.environment().name
+            extra = f"`miyabi destroy --force --yes {name}` removes the local cloud without terraform."
+            error.hint = f"{error.hint}\n{extra}" if error.hint else extra
+        raise
 
 
 def _remove_by_force(session: Session, yes: str | None) -> None:
@@ -241,10 +284,14 @@ def _show_up(output: Output, access: Access, done: Provisioned, seconds: float) 
         output.line(f"  {output.colour(url, 'bold')}")
         output.line()
         output.line(f"  curl -i {url}")
-    output.line('  eval "$(miyabi env)"          point aws and terraform here')
-    output.line(f"  aws logs filter-log-events --log-group-name {environment.log_group}")
-    output.line("  miyabi status                 how the service stands")
-    output.line("  miyabi down                   stop; `miyabi up` resumes")
+    output.commands(
+        {
+            'eval "$(miyabi env)"': "point aws and terraform here",
+            f"aws logs filter-log-events --log-group-name {environment.log_group}": "",
+            "miyabi status": "how the service stands",
+            "miyabi down": "stop; `miyabi up` resumes",
+        }
+    )
     summary = done.applied.summary if done.applied else None
     output.result(
         {

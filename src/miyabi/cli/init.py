@@ -14,6 +14,7 @@ from miyabi.cli.session import Session
 from miyabi.environment.cloud import aws_target
 from miyabi.environment.config import FILE_NAME, Environment, load_project
 from miyabi.environment.scaffold import Scaffold, image_toml, miyabi_toml, terraform_files, write_files
+from miyabi.model.errors import InvalidInput
 
 
 @click.command()
@@ -76,7 +77,12 @@ def _checked(scaffold: Scaffold) -> Environment:
     with TemporaryDirectory() as directory:
         path = Path(directory) / FILE_NAME
         path.write_text(miyabi_toml(scaffold), encoding="utf-8")
-        return load_project(path).environment()
+        try:
+            return load_project(path).environment()
+        except InvalidInput as error:
+            key, _, reason = error.message.removeprefix(f"{path}: ").partition(": ")
+            option = {"project": "--name"}.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
+            raise InvalidInput(f"{option}: {reason}", hint="`miyabi init --help` shows what it takes.") from error
 
 
 def _described(
@@ -114,8 +120,12 @@ def _tell(session: Session, written: list[str], *, from_aws: bool) -> None:
         output.line(f"  wrote {len(written) - len(top)} files below infrastructure/terraform")
     output.line()
     if from_aws:
-        output.line("  miyabi --cloud aws status    how the service stands")
+        output.commands({"miyabi --cloud aws status": "how the service stands"})
     else:
-        output.line("  image.toml    say there what your service is made of, then:")
-        output.line("  miyabi up     bring it up on this machine")
+        output.commands(
+            {
+                "image.toml": "say there what your service is made of, then:",
+                "miyabi up": "bring it up on this machine",
+            }
+        )
     output.result({"written": written})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -11,16 +12,25 @@ from miyabi.model.errors import MiyabiError
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
+# The program's name where a command follows it.
+_COMMAND = re.compile(
+    r"(?<![\w./@'-])miyabi(?= (--cloud|up|down|destroy|status|env|terraform|image|init|doctor|version)\b)"
+)
+
 
 class Output:
     """Writes results to standard output; notes, warnings and errors to standard error."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, environ: Mapping[str, str]) -> None:
+    def __init__(self, out: TextIO, err: TextIO, *, environ: Mapping[str, str], program: str = "miyabi") -> None:
+        """Program: how the user called it."""
+        self._program = program
         self._out = out
         self._err = err
         self._no_colour = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         self._heading: dict[str, str] = {}
         self.json = False
+        self.reserved = False
+        """Whether standard output is another's: a shell evaluates it, or terraform writes it. Then only `raw` does."""
 
     def without_colour(self) -> None:
         """Never colour."""
@@ -35,14 +45,14 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """Write a line for a person."""
-        if not self.json:
-            self._out.write(text + "\n")
+        if not self.json and not self.reserved:
+            self._out.write(self.as_called(text) + "\n")
             self._out.flush()
 
     def progress(self, text: str) -> None:
         """Write a line about what is going on; beside JSON it goes to standard error."""
-        stream = self._err if self.json else self._out
-        stream.write(text + "\n")
+        stream = self._err if self.json or self.reserved else self._out
+        stream.write(self.as_called(text) + "\n")
         stream.flush()
 
     def phase(self, name: str, seconds: float, detail: str = "", *, colour: str = "green") -> None:
@@ -57,7 +67,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Write a line to standard error."""
-        self._err.write(text + "\n")
+        self._err.write(self.as_called(text) + "\n")
         self._err.flush()
 
     def result(self, values: Mapping[str, Any]) -> None:
@@ -78,12 +88,24 @@ class Output:
 
     def error(self, message: str, hint: str | None, *, kind: str, retry: bool = False) -> None:
         """Write an error: one line and a hint, and the body that an API would answer."""
+        message, hint = self.as_called(message), self.as_called(hint) if hint else None
         self._err.write(f"{self.colour('error:', 'red', stream=self._err)} {message}\n")
         if hint:
             self._err.write(f"{self.colour('hint:', 'yellow', stream=self._err)} {hint}\n")
         self._err.flush()
         if self.json:
             self._write_json({"error": {"type": kind, "message": message, "hint": hint, "retry": retry}})
+
+    def commands(self, lines: Mapping[str, str]) -> None:
+        """Write commands, and beside them what each does, where that must be said."""
+        shown = {self.as_called(command): what for command, what in lines.items()}
+        width = max((len(command) for command, what in shown.items() if what), default=0)
+        for command, what in shown.items():
+            self.line(f"  {command:<{max(width, 28)}}  {what}".rstrip())
+
+    def as_called(self, text: str) -> str:
+        """Return a text with `miyabi` in its commands as the user called it: a copy that can be pasted."""
+        return text if self._program == "miyabi" else _COMMAND.sub(lambda _: self._program, text)
 
     def colour(self, text: str, name: str, *, stream: TextIO | None = None) -> str:
         """Return the text in a colour where the stream is a terminal that has them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,17 +23,25 @@ from miyabi.cli.background import Background
 from miyabi.cli.output import Output
 from miyabi.cli.resources import ResourceLines
 from miyabi.environment.access import Access
-from miyabi.environment.cloud import answering_kind, check_recorded_cloud
+from miyabi.environment.cloud import Target, answering_kind, check_recorded_cloud
+from miyabi.environment.config import Environment
+from miyabi.environment.terraform.configuration import read_configuration
+from miyabi.environment.terraform.failures import AlreadyExists, Existing
+from miyabi.environment.terraform.program import find_program
 from miyabi.environment.terraform.runs import Run, Terraform
 from miyabi.environment.terraform.state import recorded_cloud
-from miyabi.model.errors import InvalidInput, NotFound
+from miyabi.model.errors import Failed, InvalidInput, NotFound
 from miyabi.model.image import Bundle
+from miyabi.operations.adopt import find_adoptable
 from miyabi.operations.images import PushedImage, build_image, list_images, publish_image, push_image
-from miyabi.operations.status import EnvironmentStatus, describe_service
+from miyabi.operations.manifest import read_manifest
+from miyabi.operations.staging import check_sources
+from miyabi.operations.status import EnvironmentStatus, describe_load_balancer, describe_service
 from miyabi.operations.steady import wait_until_steady
 
 _STEADY = timedelta(minutes=10)
 _REPOSITORY_LOOK_SECONDS = 0.5
+_BALANCER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,21 @@ def check_cloud(access: Access, terraform: Terraform, cloud: Cloud) -> None:
     )
 
 
+def check_identity(target: Target, cloud: Cloud) -> None:
+    """Refuse to go on without credentials, or with those of another cloud or account. Writes nothing."""
+    identity = caller_identity(cloud)
+    check_recorded_cloud(None, target=target, answering_account=identity.account, kind=answering_kind(identity.arn))
+
+
+def check_files(environment: Environment, environ: Mapping[str, str]) -> None:
+    """Refuse a configuration, a program or an image manifest that cannot be used, before anything is started."""
+    read_configuration(environment.terraform)
+    find_program(environ)
+    manifest = environment.image
+    if manifest is not None:
+        check_sources(read_manifest(manifest), manifest.resolve().parent)
+
+
 def resume_hint(command: str) -> str:
     """Return how to go on after an interruption."""
     return f"`{command}` goes on from there."
@@ -138,9 +162,47 @@ class _Work:
         return run, pushing.result()
 
     def apply(self, confirm: Callable[[str], None]) -> Run:
+        """Apply; what exists already and is ours, as an apply that was killed leaves it, is adopted first."""
+        begun = time.monotonic()
+        adopted: set[str] = set()
+        while True:
+            try:
+                run = self._apply_once(confirm)
+            except AlreadyExists as error:
+                wanted = [one for one in error.resources if one.address not in adopted]
+                if not wanted:
+                    raise
+                adopted.update(self._adopt(wanted, confirm))
+            else:
+                break
+        summary = run.summary
+        detail = f"{summary.added} added, {summary.changed} changed, {summary.destroyed} destroyed" if summary else ""
+        self._output.phase("terraform apply", time.monotonic() - begun, detail)
+        return run
+
+    def _adopt(self, existing: Sequence[Existing], confirm: Callable[[str], None]) -> list[str]:
+        """Take into the state what exists and carries this environment's tags; refuse anything else."""
+        found = [
+            find_adoptable(
+                self._cloud,
+                one.address,
+                one.name,
+                tags=self._environment.tags(),
+                cluster=self._environment.cluster,
+            )
+            for one in existing
+        ]
+        if self._target.asks_before_apply:
+            names = ", ".join(one.address for one in found)
+            confirm(f"{names}: exists already with this environment's tags, and is taken into the state")
+        for one in found:
+            self._terraform.adopt(one.address, one.id)
+            self._output.progress(f"    {'':9} {'adopted':<16} {one.address} (it existed already, with our tags)")
+        return [one.address for one in found]
+
+    def _apply_once(self, confirm: Callable[[str], None]) -> Run:
         """Apply; where the cloud asks for it, show what would change and have it confirmed."""
         lines = ResourceLines(self._output)
-        begun = time.monotonic()
         with contextlib.ExitStack() as stack:
             plan = None
             if self._target.asks_before_apply:
@@ -148,11 +210,7 @@ class _Work:
                 planned = self._terraform.plan(plan, lines.show).summary
                 if planned is not None and planned.total:
                     confirm(f"{planned.added} to add, {planned.changed} to change, {planned.destroyed} to destroy")
-            run = self._terraform.apply(lines.show, plan=plan, resume=resume_hint("miyabi up"))
-        summary = run.summary
-        detail = f"{summary.added} added, {summary.changed} changed, {summary.destroyed} destroyed" if summary else ""
-        self._output.phase("terraform apply", time.monotonic() - begun, detail)
-        return run
+            return self._terraform.apply(lines.show, plan=plan, resume=resume_hint("miyabi up"))
 
     def publish(self, over: threading.Event, *, new_tag: bool) -> PushedImage | None:
         """Push the image; until the apply is over, wait for its repository.
@@ -238,15 +296,31 @@ class _Work:
                 self._output.progress(f"    {progress.elapsed.total_seconds():7.0f} s  waiting: {said}")
 
         status = wait_until_steady(self._cloud, self._environment, _STEADY, tell, step=timedelta(seconds=0.5))
+        self._await_load_balancer(status)
         running = status.service.running_count if status.service else 0
         detail = f"{running} tasks run, {status.healthy_targets} targets healthy"
         self._output.phase("service steady", time.monotonic() - begun, detail)
         return status
 
+    def _await_load_balancer(self, status: EnvironmentStatus) -> None:
+        """Give a load balancer that is not active a little longer; then that is the verdict."""
+        balancer = status.load_balancer
+        until = time.monotonic() + _BALANCER_SECONDS
+        while balancer is not None and balancer.state != "active":
+            if time.monotonic() > until:
+                raise Failed(balancer.complaint(), hint=balancer.mend())
+            time.sleep(0.5)
+            with translated(f"describing load balancer '{balancer.name}'"):
+                balancer = describe_load_balancer(self._cloud, self._environment)
+
 
 def confirm_by_name(name: str, given: str | None, what: str, *, option: str) -> None:
     """Have the environment's name typed, or given by an option; refuse anything else."""
     if given is None:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise InvalidInput(
+                f"{what}: nobody is there to confirm it", hint=f"Give {option} {name}. Nothing was done."
+            )
         given = click.prompt(f"{what}. Type the environment's name to go on", default="", show_default=False)
     if given != name:
         raise InvalidInput(

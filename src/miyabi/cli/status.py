@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import datetime
 
@@ -11,7 +12,13 @@ from miyabi.cli.commands import shared_options
 from miyabi.cli.output import Output
 from miyabi.cli.session import Session
 from miyabi.model.errors import Failed, MiyabiError, NotFound, Unavailable
-from miyabi.operations.status import EnvironmentStatus, ServiceStatus, TaskStatus, describe_environment
+from miyabi.operations.status import (
+    EnvironmentStatus,
+    LoadBalancerStatus,
+    ServiceStatus,
+    TaskStatus,
+    describe_environment,
+)
 from miyabi.operations.steady import what_is_missing
 
 
@@ -51,6 +58,9 @@ def _silent(output: Output, error: MiyabiError, *, check: bool) -> None:
 def _judge(found: EnvironmentStatus) -> None:
     if found.service is None:
         raise Failed(f"missing: {', '.join(found.missing)}", hint="`miyabi up` makes what is missing.")
+    balancer = found.load_balancer
+    if balancer is not None and balancer.state != "active":
+        raise Failed(balancer.complaint(), hint=balancer.mend())
     missing = what_is_missing(found.service, found)
     if missing:
         raise Failed(f"service '{found.service.name}' is not steady: {missing}", hint="Its events above say more.")
@@ -60,8 +70,7 @@ def _show(output: Output, found: EnvironmentStatus) -> None:
     if found.service is not None:
         _show_service(output, found.service)
     if found.load_balancer is not None:
-        balancer = found.load_balancer
-        output.line(f"load balancer  {balancer.name}   {balancer.state}   http://{balancer.dns_name}")
+        _show_load_balancer(output, found.load_balancer)
     if found.target_group is not None:
         output.line(f"targets        {found.healthy_targets} of {len(found.targets)} healthy")
     for target in (target for target in found.targets if target.health != "healthy"):
@@ -76,9 +85,21 @@ def _show(output: Output, found: EnvironmentStatus) -> None:
     if found.service is not None and found.service.events:
         output.line("events")
         for event in found.service.events:
-            output.line(f"  {_instant(event.at)}  {event.message}")
+            output.line(f"  {_instant(event.at)}  {_short(event.message)}")
     for what in found.missing:
         output.line(f"{output.colour('missing', 'yellow')}        {what}")
+
+
+def _short(message: str) -> str:
+    """Return an event with names in place of the ARNs of target groups."""
+    return re.sub(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\d*:targetgroup/([\w-]+)/\w+", r"\1", message)
+
+
+def _show_load_balancer(output: Output, balancer: LoadBalancerStatus) -> None:
+    state = balancer.state if balancer.state == "active" else output.colour(balancer.state, "red")
+    output.line(f"load balancer  {balancer.name}   {state}   http://{balancer.dns_name}")
+    if balancer.state != "active":
+        output.line(f"               {balancer.reason or 'no reason is given'}")
 
 
 def _show_service(output: Output, service: ServiceStatus) -> None:

@@ -26,7 +26,7 @@ def terraform(session: Session, arguments: tuple[str, ...]) -> None:
 
     Everything after the word is terraform's own, and so is the exit code. --cloud and the like stand before it.
     """
-    session.output.json = True  # standard output is terraform's
+    session.output.reserved = True  # standard output is terraform's
     if not arguments or arguments[0] in _WITHOUT_CLOUD:
         _become(find_program(session.environ), arguments, session.environment().terraform, session.environ)
     access = session.access()
@@ -34,6 +34,7 @@ def terraform(session: Session, arguments: tuple[str, ...]) -> None:
     session.output.note("   ".join(f"{name} {value}" for name, value in access.target.fields().items()))
     if arguments[0] != "init" and found.needs_init():
         found.init()
+    os.umask(0o077)  # state and plans may hold secrets
     _become(found.program, arguments, found.configuration.directory, found.env)
 
 

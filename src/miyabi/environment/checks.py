@@ -7,19 +7,22 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from miyabi.environment.awscli import find_aws
 from miyabi.environment.config import Environment
-from miyabi.environment.lease import DEFAULT_PORT, home_of, port_is_free, state_directory
+from miyabi.environment.home import Instance
+from miyabi.environment.lease import DEFAULT_PORT, home_of, state_directory
+from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.environment.terraform.configuration import read_configuration
 from miyabi.environment.terraform.mirrors import find_mirrors, missing_providers, packages, this_platform
 from miyabi.environment.terraform.program import INSTALL, Program, find_program
-from miyabi.model.errors import MiyabiError
+from miyabi.model.errors import MiyabiError, NotFound
 
+INSTALL_LOCAL = "pip install 'miyabi[local]'"
 _SPACE_BYTES = 2 * 1024**3
 
 
@@ -59,9 +62,25 @@ def _linux() -> Check:
 
 
 def _local_extra() -> Check:
-    absent = [name for name in ("moto", "starlette", "uvicorn", "httptools") if find_spec(name) is None]
+    absent = absent_of_local()
     found = "installed" if not absent else f"missing: {', '.join(absent)}"
-    return Check("local cloud", found, "pip install 'miyabi[local]'", ok=not absent)
+    return Check("local cloud", found, INSTALL_LOCAL, ok=not absent)
+
+
+def absent_of_local(find: Callable[[str], object | None] = find_spec) -> list[str]:
+    """Return the distributions that the local cloud needs and that are not installed."""
+    needed = ("moto", "starlette", "uvicorn", "httptools", "werkzeug", "time_machine")
+    return [name for name in needed if find(name) is None]
+
+
+def require_local(find: Callable[[str], object | None] = find_spec) -> None:
+    """Raise NotFound where this installation carries no local cloud."""
+    absent = absent_of_local(find)
+    if absent:
+        raise NotFound(
+            f"the local cloud is not installed: {', '.join(absent)} missing",
+            hint=f"{INSTALL_LOCAL}, or speak to AWS with --cloud aws.",
+        )
 
 
 def _terraform(environ: Mapping[str, str]) -> tuple[Program | None, Check]:
@@ -160,11 +179,25 @@ def _api_port(environment: Environment | None, environ: Mapping[str, str]) -> Ch
     except MiyabiError as error:
         return Check("home", error.message, error.hint, ok=False)
     if instance is not None:
-        state = "free" if port_is_free(instance.api_port) else "in use, as while the local cloud runs"
-        return Check("API port", f"{instance.api_port} leased, {state}")
-    if port_is_free(DEFAULT_PORT):
+        return _leased_port(instance)
+    if look_at_port(DEFAULT_PORT) is Port.FREE:
         return Check("API port", f"{DEFAULT_PORT} is free")
     return Check("API port", f"{DEFAULT_PORT} is taken; the next free one will be leased")
+
+
+def _leased_port(instance: Instance) -> Check:
+    port = instance.api_port
+    match look_at_port(port):
+        case Port.FREE:
+            return Check("API port", f"{port} leased, free")
+        case Port.REFUSED:
+            mend = f"sysctl net.ipv4.ip_unprivileged_port_start={port}"
+            return Check("API port", f"{port} leased, but this user may not have it", mend, ok=False)
+        case Port.TAKEN if probe(instance) is Readiness.READY:
+            return Check("API port", f"{port} leased, the local cloud answers")
+        case Port.TAKEN:
+            mend = f"See whose it is: ss -ltnp 'sport = :{port}'; end that program."
+            return Check("API port", f"{port} leased, but something else has it", mend, ok=False)
 
 
 def _space(environ: Mapping[str, str]) -> Check:

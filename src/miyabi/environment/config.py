@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
+from miyabi.environment.wording import in_words
 from miyabi.model.errors import InvalidInput, NotFound
 
 FILE_NAME = "miyabi.toml"
+_SEE = "`miyabi init` in an empty directory writes a miyabi.toml that explains every key."
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 _ACCOUNT = re.compile(r"\d{12}")
@@ -70,6 +72,11 @@ class Environment:
             "image_tag": self.tag,
             **self.variables,
         }
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags that tell what the environment's Terraform made from everything else."""
+        given = self.terraform_variables()
+        return {"Project": str(given["name"]), "Environment": str(given["environment"]), "ManagedBy": "terraform"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +152,9 @@ def load_project(path: Path) -> Project:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+        raise NotFound(f"{path} cannot be read: {error.strerror}", hint="Mend its permissions.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path}: not TOML: {error}") from error
+        raise InvalidInput(f"{path}: not TOML: {error}", hint="Mend the line that it names; " + _SEE) from error
     table = _decode(path, "", raw, _FileTable)
     if not table.environments:
         raise InvalidInput(f"{path}: no [environments.<name>] table", hint="Add one, for instance [environments.dev].")
@@ -178,7 +185,10 @@ def _environment(path: Path, project: str, name: str, values: dict[str, Any]) ->
     _check(path, f"{where}.region", table.region, _REGION, "a region such as us-west-2")
     _check(path, f"{where}.tag", table.tag, _TAG, "letters, digits and . _ - (at most 128)")
     if not table.health_path.startswith("/"):
-        raise InvalidInput(f"{path}: {where}.health_path: '{table.health_path}' does not start with /")
+        raise InvalidInput(
+            f"{path}: {where}.health_path: '{table.health_path}' does not start with /",
+            hint='For instance health_path = "/health".',
+        )
     base = path.parent
     return Environment(
         project=project,
@@ -215,7 +225,7 @@ def _absolute(base: Path, path: str) -> Path:
 
 def _check(path: Path, key: str, value: str, pattern: re.Pattern[str], wanted: str) -> None:
     if not pattern.fullmatch(value):
-        raise InvalidInput(f"{path}: {key}: '{value}' is not {wanted}")
+        raise InvalidInput(f"{path}: {key}: '{value}' is not {wanted}", hint=_SEE)
 
 
 _Table = type[_FileTable] | type[_EnvironmentTable]
@@ -233,10 +243,6 @@ def _decode(path: Path, where: str, values: dict[str, Any], table: _Table) -> An
     try:
         return msgspec.convert(values, table, strict=True)
     except msgspec.ValidationError as error:
-        reason, _, at = str(error).partition(" - at `$.")
-        key = prefix + at.rstrip("`") if at else where or FILE_NAME
-        missing = re.fullmatch(r"Object missing required field `(\w+)`", reason)
-        if missing:
-            raise InvalidInput(f"{path}: the key '{prefix}{missing[1]}' is missing") from error
-        hint = "Write it in quotes." if "`str`" in reason and "got `int`" in reason else None
-        raise InvalidInput(f"{path}: {key}: {reason.replace('`', '').lower()}", hint=hint) from error
+        complaint = in_words(error)
+        what = f"'{prefix}{complaint.key}'" if complaint.key else f"'{where}'" if where else "it"
+        raise InvalidInput(f"{path}: {what} {complaint.reason}", hint=_SEE) from error

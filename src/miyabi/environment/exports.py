@@ -35,6 +35,8 @@ _LEAKS = (
     "TF_WORKSPACE",
 )
 _ENDPOINT_PREFIX = "AWS_ENDPOINT_URL_"
+ARGUMENTS = "TF_CLI_ARGS"
+"""How the variables begin that add arguments to terraform's commands: a stray one changes what an apply does."""
 _NOT_PROXIED = ("127.0.0.1", "127.0.0.0/8", "localhost")
 
 
@@ -110,7 +112,7 @@ def aws_exports(target: Target, home: Home, *, profile: str, environ: Mapping[st
         values["AWS_SECRET_ACCESS_KEY"] = target.keys.secret_key
     for name in ("NO_PROXY", "no_proxy"):
         values[name] = _not_proxied(environ.get(name) or environ.get("NO_PROXY") or environ.get("no_proxy") or "")
-    foreign = [name for name in environ if name.startswith(_ENDPOINT_PREFIX)]
+    foreign = [name for name in environ if name.startswith((_ENDPOINT_PREFIX, ARGUMENTS))]
     return Exports(values, tuple(sorted({*_LEAKS, *foreign})))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from miyabi.model.errors import Conflict
+from miyabi.model.errors import Conflict, InvalidInput
 
 FORMAT = 1
 """Version of the home's layout. A higher one was written by a newer Miyabi and is refused."""
@@ -103,19 +104,30 @@ class Home:
 
     def create(self) -> None:
         """Make the directories, private to the user."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in self.directories():
-            path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            make_private(self.root)
+            for path in self.directories():
+                make_private(path)
+        except OSError as error:
+            raise InvalidInput(
+                f"{error.filename or self.root} cannot be made: {error.strerror}",
+                hint="MIYABI_HOME names another directory, one that is yours.",
+            ) from error
 
     def read_instance(self) -> Instance | None:
         """Return the instance's record, or None where `up` has never run.
 
-        Conflict: another version's home, or a damaged one.
+        Conflict: another version's home, or a damaged one. InvalidInput: not a directory that can be read.
         """
         try:
             content = self.instance_file.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise InvalidInput(
+                f"{self.instance_file} cannot be read: {error.strerror}",
+                hint="MIYABI_HOME names another directory, one that is yours.",
+            ) from error
         try:
             written = msgspec.json.decode(content, type=_Format).format
             if written > FORMAT:
@@ -133,6 +145,22 @@ class Home:
     def write_instance(self, instance: Instance) -> None:
         """Record the instance, atomically."""
         write_private(self.instance_file, msgspec.json.format(msgspec.json.encode(instance)))
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory that only the user can look into; one that is there becomes so.
+
+    InvalidInput: a directory that others work in too, such as /tmp.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & stat.S_ISVTX or found.st_uid != os.geteuid():
+        raise InvalidInput(
+            f"{directory} is not this user's alone", hint="MIYABI_HOME names a directory; choose one that is yours."
+        )
+    if mode & 0o077:
+        directory.chmod(0o700)
 
 
 def write_private(path: Path, content: bytes) -> None:

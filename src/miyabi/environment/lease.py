@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from miyabi.environment.config import FILE_NAME
-from miyabi.environment.home import FORMAT, Home, Instance, write_private
+from miyabi.environment.home import FORMAT, Home, Instance, make_private, write_private
+from miyabi.environment.readiness import Port, look_at_port
 from miyabi.model.errors import Conflict, InvalidInput, Unavailable
 
 DEFAULT_PORT = 4566
@@ -75,7 +77,7 @@ def open_instance(home: Home, *, account: str, region: str, environ: Mapping[str
         instance = Instance(
             format=FORMAT,
             instance_id=secrets.token_hex(4),
-            block=_choose_block(entries),
+            block=_choose_block(home, entries),
             api_port=asked if asked is not None else _choose_port(entries),
             account=account,
             region=region,
@@ -94,24 +96,14 @@ def release(instance: Instance, environ: Mapping[str, str]) -> None:
         (registry / f"{instance.instance_id}.json").unlink(missing_ok=True)
 
 
-def port_is_free(port: int) -> bool:
-    """Say whether nothing listens on a port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 @contextlib.contextmanager
 def _registry(state: Path) -> Iterator[Path]:
     import fcntl  # noqa: PLC0415 - not on Windows, where there is --cloud aws only
 
     directory = state / "instances"
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(state)
+        make_private(directory)
         handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Unavailable(
@@ -144,15 +136,16 @@ def _live_entries(registry: Path) -> list[_Entry]:
 def _in_use(entry: _Entry) -> bool:
     try:
         instance = Home(Path(entry.home)).read_instance()
-    except (Conflict, OSError):
+    except (Conflict, InvalidInput, OSError):
         return True  # unreadable now is not gone
     return instance is not None and instance.instance_id == entry.instance_id
 
 
-def _choose_block(entries: list[_Entry]) -> int:
+def _choose_block(home: Home, entries: list[_Entry]) -> int:
     taken = {entry.block for entry in entries} | _listening_blocks()
-    # Users of one machine start at different places, so that they rarely meet.
-    start = int.from_bytes(hashlib.sha256(str(os.getuid()).encode()).digest()[:4]) % _BLOCKS
+    # Homes of other users, or below another state directory, are not in the registry: starting at different places,
+    # they rarely meet.
+    start = int.from_bytes(hashlib.sha256(f"{os.getuid()}/{home.root}".encode()).digest()[:4]) % _BLOCKS
     for step in range(_BLOCKS):
         block = 1 + (start + step) % _BLOCKS
         if block not in taken and _bindable(block):
@@ -191,16 +184,22 @@ def _asked_port(environ: Mapping[str, str]) -> int | None:
     text = environ.get("MIYABI_API_PORT")
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise InvalidInput(f"MIYABI_API_PORT: '{text}' is not a port", hint="Give a number from 1024 to 65535.")
-    if not port_is_free(int(text)):
-        raise Conflict(f"port {text} of 127.0.0.1 (MIYABI_API_PORT) is taken", hint="Choose another, or unset it.")
-    return int(text)
+    match look_at_port(int(text)):
+        case Port.TAKEN:
+            raise Conflict(f"port {text} of 127.0.0.1 (MIYABI_API_PORT) is taken", hint="Choose another, or unset it.")
+        case Port.REFUSED:
+            raise InvalidInput(
+                f"MIYABI_API_PORT: this user may not listen on port {text}", hint="Give a number from 1024 to 65535."
+            )
+        case Port.FREE:
+            return int(text)
 
 
 def _choose_port(entries: list[_Entry]) -> int:
     leased = {entry.api_port for entry in entries}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 1000):
-        if port not in leased and port_is_free(port):
+        if port not in leased and look_at_port(port) is Port.FREE:
             return port
     raise Unavailable("no port from 4566 to 5565 is free on 127.0.0.1", hint="Choose one with MIYABI_API_PORT.")

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import miyabi
-from miyabi.model.errors import Conflict, NotFound
+from miyabi.model.errors import Conflict, InvalidInput, NotFound
 
 TERRAFORM = "infrastructure/terraform"
 _IGNORED = (".terraform", ".terraform.lock.hcl")
@@ -83,8 +83,13 @@ def write_files(directory: Path, contents: Mapping[str, bytes], *, force: bool) 
         raise Conflict(f"{what} already", hint="`--force` overwrites what is there.")
     for name, content in contents.items():
         path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise InvalidInput(
+                f"{path} cannot be written: {error.strerror}", hint="Run it in a directory where you may write."
+            ) from error
 
 
 def terraform_files() -> dict[str, bytes]:

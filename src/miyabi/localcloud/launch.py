@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from miyabi.environment.home import Home, Instance
+from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.localcloud.processes import ProcessState
-from miyabi.localcloud.readiness import Readiness, port_is_free, probe
 from miyabi.localcloud.running import inspect
 from miyabi.localcloud.supervisor import wire
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
-from miyabi.model.errors import Conflict, Failed, MiyabiError, Unavailable
+from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, Unavailable
 
 _LOOK_SECONDS = 0.05
 _HOPELESS_RESTARTS = 3
@@ -47,6 +47,7 @@ def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subpr
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
+            umask=0o077,
         )
     finally:
         os.close(descriptor)
@@ -108,12 +109,27 @@ def await_control(home: Home, instance: Instance, until: float) -> None:
 
 
 def _hopeless(home: Home, instance: Instance, control: ProcessState) -> MiyabiError:
-    if not port_is_free(instance.api_port):
+    if look_at_port(instance.api_port) is Port.TAKEN:
         return port_taken(instance)
     return Failed(
         f"the control plane of {home.root} keeps ending (exit code {control.exit_code}, {control.restarts} restarts)",
         hint=_log_hint(_control_log(home)),
     )
+
+
+def check_port(instance: Instance) -> None:
+    """Refuse a port on which the API could never listen. Conflict: taken. InvalidInput: not for this user."""
+    match look_at_port(instance.api_port):
+        case Port.TAKEN:
+            raise port_taken(instance)
+        case Port.REFUSED:
+            raise InvalidInput(
+                f"port {instance.api_port} of 127.0.0.1, the API of this local cloud, may not be used by this user",
+                hint=f"sysctl net.ipv4.ip_unprivileged_port_start={instance.api_port} allows it; or remove this local "
+                "cloud (miyabi destroy) and make it anew with MIYABI_API_PORT=<port>.",
+            )
+        case Port.FREE:
+            pass
 
 
 def port_taken(instance: Instance) -> Conflict:

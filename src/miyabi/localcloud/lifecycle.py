@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from miyabi.environment.home import Home, Instance
-from miyabi.localcloud.launch import await_control, await_supervisor, port_taken, spawn_supervisor
-from miyabi.localcloud.readiness import port_is_free
+from miyabi.localcloud.launch import await_control, await_supervisor, check_port, spawn_supervisor
 from miyabi.localcloud.running import Running, inspect, supervisor_of
 from miyabi.localcloud.supervisor.identity import Identity, sweep
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
@@ -111,8 +110,7 @@ def stop(home: Home, *, deadline_seconds: float = 30.0) -> bool:
 
 def _make_room(home: Home, instance: Instance) -> None:
     sweep(os.path.realpath(home.root))
-    if not port_is_free(instance.api_port):
-        raise port_taken(instance)
+    check_port(instance)
 
 
 def _undo(home: Home, begun: subprocess.Popen[bytes]) -> None:

@@ -89,6 +89,12 @@ class Deployment:
     images: dict[str, str]
     """Container name to the image's digest: what a tag meant when the first task of this deployment pulled it."""
     failed_tasks: int = 0
+    """Tasks in a row that ended before they were healthy."""
+    last_failure_at: datetime | None = None
+    last_failure: str | None = None
+    """In ECS's words: `tasks failed to start`."""
+    rollback: bool = False
+    """Made by the circuit breaker to go back to an earlier task definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +126,6 @@ class Service:
     tags: dict[str, str]
     status: str = "ACTIVE"
     steady: bool = False
-    start_failures: int = 0
-    """Tasks in a row that ended before they were healthy."""
-    last_failure_at: datetime | None = None
 
     @property
     def primary(self) -> Deployment:
@@ -133,6 +136,15 @@ class Service:
     def key(self) -> str:
         """The row's key: cluster and name."""
         return f"{self.cluster_name}/{self.name}"
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """Return the deployment, or None where it is over."""
+        return next((item for item in self.deployments if item.id == deployment_id), None)
+
+    def with_deployment(self, changed: Deployment) -> Service:
+        """Return the service with the deployment in the place of the one with its id."""
+        deployments = [changed if item.id == changed.id else item for item in self.deployments]
+        return dataclasses.replace(self, deployments=deployments)
 
     def with_events(self, *messages: str, ids: list[str], now: datetime) -> Service:
         """Return the service with the messages added, oldest of them first."""
@@ -154,6 +166,8 @@ class Container:
     image_digest: str | None = None
     exit_code: int | None = None
     reason: str | None = None
+    stop_signal: str = "SIGTERM"
+    """The image's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +210,7 @@ class Task:
     started_at: datetime | None = None
     stopping_at: datetime | None = None
     terminated_at: datetime | None = None
-    """When SIGTERM was sent."""
+    """When its containers were sent their stop signals."""
     execution_stopped_at: datetime | None = None
     stopped_at: datetime | None = None
     stop_code: str | None = None

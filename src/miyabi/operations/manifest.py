@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from miyabi.environment.wording import in_words
 from miyabi.model.errors import InvalidInput, NotFound
 from miyabi.model.image import ImageManifest, PythonDistributions
 
@@ -19,6 +20,8 @@ def read_manifest(path: Path) -> ImageManifest:
         found = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise NotFound(f"image manifest {path} does not exist", hint="`miyabi init` writes one") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}", hint="name a file in miyabi.toml") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path}: {error}", hint="the image manifest is a TOML file") from error
     _refuse_unknown(path, "", found, ImageManifest)
@@ -30,7 +33,11 @@ def read_manifest(path: Path) -> ImageManifest:
     except InvalidInput as error:
         raise InvalidInput(f"{path}: {error.message}", hint=error.hint) from error
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"{path}: {error}", hint="the comments in image.toml describe every key") from error
+        complaint = in_words(error)
+        raise InvalidInput(
+            f"{path}: '{complaint.key}' {complaint.reason}",
+            hint="`miyabi init` in an empty directory writes an image.toml that explains every key.",
+        ) from error
 
 
 def _refuse_unknown(path: Path, prefix: str, table: dict[str, object], known: type) -> None:

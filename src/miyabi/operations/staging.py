@@ -43,6 +43,7 @@ def stage(manifest: ImageManifest, root: Path, *, copy_published: bool) -> Stage
     root: the directory that the manifest's sources are relative to.
     copy_published: whether distributions from a package index are copied too, or only pinned.
     """
+    check_sources(manifest, root)
     files: dict[str, StagedFile] = {}
     pinned = []
     for distribution in closure(manifest.python.distributions if manifest.python else ()):
@@ -57,6 +58,21 @@ def stage(manifest: ImageManifest, root: Path, *, copy_published: bool) -> Stage
             raise InvalidInput(f"[files] '{target}': {root / name} is empty", hint="only files are copied")
         files.update((file.target, file) for file in found)
     return Staged(tuple(files[target] for target in sorted(files)), tuple(pinned))
+
+
+def check_sources(manifest: ImageManifest, root: Path) -> None:
+    """Refuse a source that does not exist, or that is not below the manifest's directory."""
+    for target, name in sorted(manifest.files.items()):
+        source = root / name
+        if not source.resolve().is_relative_to(root.resolve()):
+            raise InvalidInput(
+                f"[files] '{target}': {name} is outside of {root}, where the manifest is",
+                hint="Sources are relative to the manifest and below its directory: copy there what the image needs.",
+            )
+        if not source.exists():
+            raise NotFound(
+                f"source {source} of '{target}' does not exist", hint="Sources are relative to the manifest."
+            )
 
 
 def _staged(target: str, source: Path) -> Iterator[StagedFile]:

@@ -109,6 +109,19 @@ class LoadBalancerStatus:
     arn: str
     dns_name: str
     state: str
+    """provisioning, active, active_impaired, failed."""
+    reason: str | None = None
+    """Why it is not active."""
+
+    def complaint(self) -> str:
+        """Say in one line that it is not active, and why."""
+        return f"load balancer '{self.name}' is {self.state}: {self.reason or 'no reason is given'}"
+
+    def mend(self) -> str:
+        """Say what to do about it."""
+        if self.reason and "taken by another" in self.reason:
+            return "End that program (ss -ltnp shows it): the load balancer then takes the port by itself."
+        return f"Mend what the reason names; `miyabi status` shows when it is active: http://{self.dns_name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +177,7 @@ def describe_environment(cloud: Cloud, names: EnvironmentNames) -> EnvironmentSt
     service: ServiceStatus | None = None
     if cluster is not None:
         service = found(f"service '{names.service}'", lambda: describe_service(cloud, names))
-    balancer = found(f"load balancer '{names.load_balancer}'", lambda: _load_balancer(cloud, names))
+    balancer = found(f"load balancer '{names.load_balancer}'", lambda: describe_load_balancer(cloud, names))
     group = found(f"target group '{names.target_group}'", lambda: _target_group(cloud, names))
     targets: tuple[TargetStatus, ...] = ()
     if group is not None:
@@ -278,13 +291,15 @@ def last_part(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-def _load_balancer(cloud: Cloud, names: EnvironmentNames) -> LoadBalancerStatus | None:
+def describe_load_balancer(cloud: Cloud, names: EnvironmentNames) -> LoadBalancerStatus | None:
+    """Describe the load balancer."""
     for balancer in cloud.client("elbv2").describe_load_balancers(Names=[names.load_balancer])["LoadBalancers"]:
         return LoadBalancerStatus(
             name=balancer["LoadBalancerName"],
             arn=balancer["LoadBalancerArn"],
             dns_name=balancer["DNSName"],
             state=balancer["State"]["Code"],
+            reason=balancer["State"].get("Reason"),
         )
     return None
 

@@ -79,6 +79,11 @@ def what_is_missing(service: ServiceStatus, status: EnvironmentStatus) -> str | 
     return ", ".join(parts) or None
 
 
+def _is_rollback(deployment: DeploymentStatus) -> bool:
+    """Say whether ECS made the deployment to go back to an earlier one, and is at it."""
+    return deployment.rollout_state == "IN_PROGRESS" and "rolling back" in (deployment.rollout_state_reason or "")
+
+
 class _Watch:
     """What one wait has seen so far."""
 
@@ -108,6 +113,7 @@ class _Watch:
             self._begun = True
         if service.deployments:
             self._judge(service)
+            self._judge_tasks(service.deployments[0])
         detail = what_is_missing(service, status)
         if detail is None:
             return status
@@ -118,21 +124,39 @@ class _Watch:
         return Pending(detail)
 
     def _judge(self, service: ServiceStatus) -> None:
-        """Raise Failed when the deployment that is watched has failed.
+        """Raise Failed when the deployment that is watched has failed, whether or not it is rolled back.
 
         An older one may be FAILED and still have tasks: that is not the verdict on this one.
         """
-        watched = self._deployment or service.deployments[0]
+        primary = service.deployments[0]
+        watched = self._deployment or primary
         now = next((one for one in service.deployments if one.id == watched.id), None)
         reason = None
         if now is None:
             said = [event.message for event in service.events if watched.id in event.message]
             reason = next((message for message in said if "failed" in message), None)
+            if reason is None and _is_rollback(primary):
+                reason = primary.rollout_state_reason
         elif now.rollout_state == "FAILED":
             reason = now.rollout_state_reason or "no reason given"
+        elif self._deployment is None and _is_rollback(primary):
+            raise self.verdict(
+                f"is being rolled back to {primary.task_definition}: {primary.rollout_state_reason}", self._failures()
+            )
         if reason is not None:
-            raise self.verdict(f"failed to deploy {watched.task_definition}: {reason}", self._failures())
-        self._deployment = now or service.deployments[0]
+            what = f"failed to deploy {watched.task_definition}: {reason}"
+            if _is_rollback(primary):
+                raise self.verdict(f"{what} It goes back to {primary.task_definition}", self._failures())
+            raise self.verdict(what, self._failures(), stalled=primary.id == watched.id)
+        self._deployment = now or primary
+
+    def _judge_tasks(self, primary: DeploymentStatus) -> None:
+        """Raise Failed when task after task of the deployment fails and none runs: others may hide that."""
+        if primary.rollout_state != "IN_PROGRESS" or primary.running_count or _is_rollback(primary):
+            return
+        failures = self._failures() if primary.failed >= max(_FEWEST_FAILURES, primary.desired_count) else ()
+        if failures:
+            raise self.verdict(f"cannot start the tasks of {primary.task_definition}", failures)
 
     def _failures(self) -> tuple[StoppedTask, ...]:
         """Return the tasks that failed since the wait began, latest first."""
@@ -145,14 +169,22 @@ class _Watch:
         except Unavailable:
             return ()
 
-    def verdict(self, what: str, failures: tuple[StoppedTask, ...]) -> Failed:
+    def verdict(self, what: str, failures: tuple[StoppedTask, ...], *, stalled: bool = False) -> Failed:
+        """Return the verdict. stalled: ECS starts no more tasks by itself."""
         message = f"service '{self._names.service}' in cluster '{self._names.cluster}' {what}"
-        if not failures:
-            return Failed(message, hint="its events say more: miyabi status")
-        words = last_words(self._cloud, failures[0])
+        hint = "its events say more: miyabi status"
+        if failures:
+            message = f"{message}: {explain(failures)}"
+            hint = self._last_lines(failures[0])
+        if stalled:
+            service = f"--cluster {self._names.cluster} --service {self._names.service}"
+            hint += f"\nno more tasks are started until it is deployed anew: aws ecs update-service {service}"
+            hint += " --force-new-deployment"
+        return Failed(message, hint=hint)
+
+    def _last_lines(self, task: StoppedTask) -> str:
+        words = last_words(self._cloud, task)
         if words is None:
-            hint = "the task logged nothing: check its image, its command and its log configuration"
-        else:
-            lines = "\n".join(f"    {line}" for line in words.lines)
-            hint = f"its last lines in {words.log_group} {words.log_stream}:\n{lines}"
-        return Failed(f"{message}: {explain(failures)}", hint=hint)
+            return "the task logged nothing: check its image, its command and its log configuration"
+        lines = "\n".join(f"    {line}" for line in words.lines)
+        return f"its last lines in {words.log_group} {words.log_stream}:\n{lines}"

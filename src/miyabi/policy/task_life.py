@@ -23,11 +23,15 @@ class Step(Enum):
     REGISTER = auto()
     """Register it with its target groups; then it is RUNNING."""
     BEGIN_STOP = auto()
-    """An essential container ended, or it is not wanted any more: mark it."""
+    """An essential container ended: mark the task."""
+    LOST = auto()
+    """Its processes are gone without a trace: mark the task."""
     DEREGISTER = auto()
     """Take it out of its target groups and let them drain."""
+    NOTE = auto()
+    """A container that is not essential has ended: write down how."""
     TERMINATE = auto()
-    """Send SIGTERM."""
+    """Send the containers their stop signals."""
     KILL = auto()
     """Send SIGKILL: the stop timeout has passed."""
     RELEASE = auto()
@@ -69,14 +73,21 @@ def next_step(
         return _stop_step(task, processes, draining=draining, stop_timeout=stop_timeout, now=now)
     if task.last_status in _BEFORE_LAUNCH:
         return NextStep(_BEFORE_LAUNCH[task.last_status])
+    return _run_step(task, processes)
+
+
+def _run_step(task: Task, processes: Sequence[Process]) -> NextStep:
     lost = len(processes) < len(task.containers)
     ended = [process for process in processes if process.essential and not process.running]
     if ended:
         return NextStep(Step.BEGIN_STOP, "Essential container in task exited")
     if lost:
-        return NextStep(Step.BEGIN_STOP, "The host that ran the task was stopped.")
+        return NextStep(Step.LOST, "The host that ran the task was stopped.")
     if task.last_status is TaskStatus.ACTIVATING:
         return NextStep(Step.REGISTER)
+    noted = {container.name for container in task.containers if container.last_status is TaskStatus.STOPPED}
+    if any(not process.running and process.container not in noted for process in processes):
+        return NextStep(Step.NOTE)
     return NextStep(Step.WAIT)
 
 

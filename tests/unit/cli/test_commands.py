@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from tests.unit.cli.conftest import Miyabi
 
 from miyabi.cli.commands import _COMMANDS
+from miyabi.cli.entry import called_as
+from miyabi.cli.output import Output
 from miyabi.environment.home import FORMAT, Home, Instance
 
 CONFIG = """
@@ -22,10 +26,11 @@ terraform = "infra"
 """
 
 
-@pytest.mark.parametrize("command", [(name,) for name in _COMMANDS] + [("image", "build"), ("image", "list")])
+OWN_HELP = [name for name in _COMMANDS if name != "terraform"]  # which passes --help on to terraform
+
+
+@pytest.mark.parametrize("command", [(name,) for name in OWN_HELP] + [("image", "build"), ("image", "list")])
 def test_every_command_has_its_help(miyabi: Miyabi, command: tuple[str, ...]) -> None:
-    if command == ("terraform",):
-        pytest.skip("its options are terraform's own")
     ran = miyabi(*command, "--help")
     assert ran.code == 0, ran.err
     assert "Usage: miyabi" in ran.out
@@ -59,11 +64,10 @@ def test_the_module_runs_as_the_program() -> None:
         (("-e", "nowhere", "status"), 2, "nowhere"),
         (("-f", "absent.toml", "status"), 4, "absent.toml"),
         (("status", "--check"), 6, "there is no local cloud"),
-        (("down",), 4, "there is no local cloud"),
         (("env",), 4, "there is no local cloud"),
         (("image", "build"), 2, "names no image manifest"),
         (("terraform", "plan"), 4, "there is no local cloud"),
-        (("destroy", "--yes", "dev"), 4, "there is no local cloud"),
+        (("--cloud", "aws", "destroy"), 2, "Give --yes dev"),
         (("up",), 4, "no Terraform configuration"),
         (("init", "--cluster", "c"), 2, "--from-aws"),
         (("--cloud", "aws", "destroy", "--force", "--yes", "dev"), 5, "--force"),
@@ -152,8 +156,101 @@ def test_destroying_wants_the_right_name(miyabi: Miyabi, tmp_path: Path) -> None
 
 def test_a_command_that_cannot_begin_leaves_no_trace(miyabi: Miyabi, tmp_path: Path) -> None:
     Path("miyabi.toml").write_text(CONFIG)
-    assert miyabi("destroy", "--yes", "dev", MIYABI_HOME=str(tmp_path / "home")).code == 4
+    assert miyabi("up", MIYABI_HOME=str(tmp_path / "home")).code == 4
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("command", [("down",), ("destroy", "--yes", "dev"), ("destroy", "--force")])
+def test_there_is_nothing_to_stop_or_destroy_where_nothing_was_made(
+    miyabi: Miyabi, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    for _ in range(2):
+        ran = miyabi(*command, MIYABI_HOME=str(tmp_path / "home"))
+        assert ran.code == 0, ran.err
+        assert "nothing to" in ran.out
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("home", ["/dev/null/home", "/proc/home"])
+def test_a_home_that_cannot_be_made_is_wrong_input(miyabi: Miyabi, home: str) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    Path("infra").mkdir()
+    Path("infra/main.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    ran = miyabi("up", MIYABI_HOME=home)
+    assert ran.code == 2
+    assert "MIYABI_HOME" in ran.err
+
+
+@pytest.mark.parametrize("command", [("env",), ("terraform", "plan"), ("env", "--nonsense"), ("-e", "x", "env")])
+def test_a_shell_that_evaluates_an_error_runs_nothing(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "miyabi.toml").write_text(CONFIG)
+    (tmp_path / "bin").mkdir()
+    for name in ("miyabi", "nohints"):
+        (tmp_path / "bin" / name).write_text(f'#!/bin/sh\ntouch "{tmp_path}/ran"\n')
+        (tmp_path / "bin" / name).chmod(0o755)
+    program = f"{shlex.quote(sys.executable)} -m miyabi.cli {shlex.join(command)}"
+    ran = subprocess.run(
+        ["/bin/bash", "-c", f'eval "$({program})"'],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not (tmp_path / "ran").exists()
+    assert "command not found" not in ran.stderr
+    assert ran.stdout == ""
+    assert ran.stderr.startswith("error: ")
+
+
+def test_an_error_of_env_is_json_only_where_that_is_asked_for(miyabi: Miyabi) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    assert miyabi("env").out == ""
+    assert json.loads(miyabi("env", "--json").out)["error"]["type"] == "NotFound"
+
+
+def test_a_source_of_the_image_outside_of_its_directory_is_refused_before_anything_starts(
+    miyabi: Miyabi, tmp_path: Path
+) -> None:
+    Path("miyabi.toml").write_text(CONFIG + 'image = "image.toml"\n')
+    Path("image.toml").write_text(
+        'base = "x"\ncommand = ["x"]\nlisten_address_variable = "HOST"\n[files]\n"etc" = "/etc"\n'
+    )
+    Path("infra").mkdir()
+    Path("infra/main.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    ran = miyabi("up", MIYABI_HOME=str(tmp_path / "home"))
+    assert ran.code == 2
+    assert "/etc is outside of" in ran.err
+    assert "local cloud  " not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("argv0", "path", "called"),
+    [
+        ("@/bin/miyabi", "@/bin:/usr/bin", "miyabi"),
+        ("@/bin/miyabi", "/usr/bin", "@/bin/miyabi"),
+        ("@/bin/miyabi", "@/other", "@/bin/miyabi"),
+        ("miyabi/cli/__main__.py", "/usr/bin", f"{sys.executable} -m miyabi.cli"),
+    ],
+)
+def test_messages_name_the_program_as_it_was_called(tmp_path: Path, argv0: str, path: str, called: str) -> None:
+    for directory in ("bin", "other"):
+        (tmp_path / directory).mkdir()
+        (tmp_path / directory / "miyabi").write_text("")
+        (tmp_path / directory / "miyabi").chmod(0o755)
+    argv0, path, called = (text.replace("@", str(tmp_path)) for text in (argv0, path, called))
+    assert called_as(argv0, {"PATH": path}) == called
+
+
+def test_hints_name_commands_as_they_were_called() -> None:
+    err = io.StringIO()
+    output = Output(io.StringIO(), err, environ={}, program=".venv/bin/miyabi")
+    output.error("miyabi is down in /x/miyabi status", "`miyabi up` starts it; pip install miyabi", kind="x")
+    assert err.getvalue().splitlines() == [
+        "error: miyabi is down in /x/miyabi status",
+        "hint: `.venv/bin/miyabi up` starts it; pip install miyabi",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -179,12 +276,12 @@ def test_doctor_looks_at_everything_and_fails_for_what_is_needed(miyabi: Miyabi)
 
 
 def test_a_bug_is_said_in_one_line_and_shown_in_full_on_request(miyabi: Miyabi) -> None:
-    # A directory where the file should be is an error that nothing translates on the way.
-    Path("miyabi.toml").write_text(CONFIG + 'image = "."\n')
-    ran = miyabi("image", "build", "--no-push")
+    # No variable of a real process holds a zero byte: nothing on the way expects it.
+    Path("miyabi.toml").write_text(CONFIG)
+    ran = miyabi("status", MIYABI_HOME="a\0b")
     assert ran.code == 70
     assert ran.err.count("\n") == 2
-    assert "Traceback" in miyabi("--verbose", "image", "build", "--no-push").err
+    assert "Traceback" in miyabi("--verbose", "status", MIYABI_HOME="a\0b").err
 
 
 def test_no_colour_where_no_terminal_is(miyabi: Miyabi) -> None:

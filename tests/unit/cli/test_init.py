@@ -42,10 +42,19 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(miyabi: Miyabi) -> None:
     assert Path("image.toml").read_text() != "mine"
 
 
+def test_what_is_in_the_way_is_named(miyabi: Miyabi) -> None:
+    Path("infrastructure").write_text("a file")
+    ran = miyabi("init")
+    assert ran.code == 2
+    assert "infrastructure" in ran.err
+
+
 @pytest.mark.parametrize("wrong", [("--name", "Shop!"), ("--account", "12"), ("--region", "Oregon"), ("--port", "0")])
 def test_what_could_not_be_read_is_not_written(miyabi: Miyabi, wrong: tuple[str, str]) -> None:
     ran = miyabi("init", *wrong)
     assert ran.code == 2
+    assert wrong[0] in ran.err
+    assert "miyabi.toml:" not in ran.err
     assert not Path("miyabi.toml").exists()
 
 

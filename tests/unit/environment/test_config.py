@@ -58,7 +58,12 @@ def test_the_default_environment_is_the_first_one_unless_it_is_named(tmp_path: P
         (("region =", "regoin ="), "unknown key 'environments.dev.regoin'", "Did you mean 'region'?"),
         (("project =", "projekt ="), "unknown key 'projekt'", "Did you mean 'project'?"),
         (('region = "us-west-2"\n', ""), "'environments.dev.region' is missing", None),
-        (('"112530848482"', "112530848482"), "environments.dev.account", "Write it in quotes."),
+        (('"112530848482"', "112530848482"), "'environments.dev.account' must be a text in quotes", "miyabi init"),
+        (
+            ("[environments.dev]", "[environments]\ndev = 3\n[environments.other]"),
+            "'environments.<name>' must be a table of keys",
+            None,
+        ),
         (('"112530848482"', '"1125"'), "environments.dev.account: '1125' is not twelve digits", None),
         (('"us-west-2"', '"Oregon"'), "environments.dev.region: 'Oregon'", None),
         (("project =", "project"), "not TOML", None),

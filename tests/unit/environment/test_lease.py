@@ -88,6 +88,31 @@ def test_everything_in_the_home_is_private(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
+def test_a_home_that_was_open_to_others_becomes_private(tmp_path: Path) -> None:
+    for directory in (tmp_path / "home" / "run", tmp_path / "state" / "miyabi" / "instances"):
+        directory.mkdir(parents=True)
+        for path in (directory, directory.parent):
+            path.chmod(0o755)
+    lease(tmp_path / "home", tmp_path / "state")
+    for path in (tmp_path / "home", tmp_path / "home" / "run", tmp_path / "state" / "miyabi"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700, path
+
+
+def test_a_directory_of_everybody_is_no_home(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home").chmod(0o1777)
+    with pytest.raises(InvalidInput, match="not this user's alone"):
+        lease(tmp_path / "home", tmp_path / "state")
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o1777
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "-1", "4566 ", "²"])
+def test_a_number_that_is_no_port_is_refused(tmp_path: Path, port: str) -> None:
+    with pytest.raises(InvalidInput, match="MIYABI_API_PORT"):
+        lease(tmp_path / "home", tmp_path / "state", MIYABI_API_PORT=port)
+    assert not (tmp_path / "home").exists()
+
+
 def test_the_home_is_named_by_the_checkout_unless_a_variable_names_it(tmp_path: Path) -> None:
     one, two = tmp_path / "a" / "shop" / "miyabi.toml", tmp_path / "b" / "shop" / "miyabi.toml"
     assert checkout_name(one).startswith("shop-")

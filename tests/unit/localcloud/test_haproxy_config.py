@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import re
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miyabi.localcloud.control.elbv2.acceptance import Acceptance, leave_out
 from miyabi.localcloud.control.elbv2.haproxy_plan import finished, plan_servers
 from miyabi.localcloud.data.haproxy import Observed, Worker
 from miyabi.localcloud.data.haproxy_config import Backend, Config, Frontend, ServerState, error_pages
@@ -101,3 +103,49 @@ def test_wildcards_match_any_characters_and_one_character() -> None:
 
 def test_a_failed_connection_is_a_502() -> None:
     assert error_pages()["503.http"].startswith(b"HTTP/1.1 502 Bad Gateway\r\nServer: awselb/2.0\r\n")
+
+
+class Judging:
+    """A judge that refuses every frontend on these ports."""
+
+    def __init__(self, *ports: int) -> None:
+        self.ports = set(ports)
+        self.asked = 0
+
+    async def refusal(self, config: Config) -> str | None:
+        self.asked += 1
+        return "no" if self.ports & {frontend.port for frontend in config.frontends} else None
+
+
+def test_a_configuration_is_judged_once_and_again_when_it_or_what_is_left_out_changes() -> None:
+    one = config({"127.1.11.4:8080": READY})
+    two = dataclasses.replace(one, frontends=(*one.frontends, dataclasses.replace(one.frontends[0], port=81)))
+    judge = Judging()
+    acceptance = Acceptance(judge)
+
+    def refused(asked: Config, *, starting: bool = False) -> list[str]:
+        return sorted(asyncio.run(acceptance.refused(asked, starting=starting)))
+
+    assert (refused(one), refused(one), judge.asked) == ([], [], 1)
+    assert (refused(config({})), judge.asked) == ([], 1)
+    assert (refused(config({}), starting=True), judge.asked) == ([], 2)
+    judge.ports = {81}
+    assert refused(two) == ["127.1.1.4:81"]
+    asked = judge.asked
+    assert (refused(two), judge.asked) == (["127.1.1.4:81"], asked)
+    judge.ports = set()
+    assert refused(dataclasses.replace(two, backends=config({}).backends)) == []
+
+
+def test_leaving_out_a_listener_leaves_out_the_backends_that_only_it_uses() -> None:
+    shared, own = WeightedTargetGroup("tg"), WeightedTargetGroup("own")
+    base = config({})
+    other = Frontend("127.1.1.5", 80, 80, MINUTE, (Rule("r", "l", None, (), Action(forward=(shared, own))),))
+    both = Config(
+        (*base.frontends, other),
+        (*base.backends, Backend("own.2", "roundrobin", MINUTE)),
+        {"tg": "web.1", "own": "own.2"},
+    )
+    left = leave_out(both, {other.name})
+    assert (left.frontends, left.backends) == (base.frontends, base.backends)
+    assert leave_out(both, ()) == both

@@ -15,8 +15,10 @@ from miyabi.localcloud.control.signature import read_scope, verify
 SECRET = "a-secret"
 
 
-def signed(url: str, *, service: str = "ecs", method: str = "POST", body: bytes = b"{}") -> dict[str, str]:
-    request = AWSRequest(method, url, {"Host": "127.0.0.1:4566", "X-Two": "a  b"}, body)
+def signed(
+    url: str, *, service: str = "ecs", method: str = "POST", body: bytes = b"{}", sent: dict[str, str] | None = None
+) -> dict[str, str]:
+    request = AWSRequest(method, url, {"Host": "127.0.0.1:4566", "X-Two": "a  b"} | (sent or {}), body)
     auth = S3SigV4Auth if service == "s3" else SigV4Auth
     auth(Credentials("AKIA1", SECRET), service, "us-west-2").add_auth(request)
     return {name.lower(): value for name, value in request.headers.items()}
@@ -54,3 +56,27 @@ def test_another_secret_path_body_or_time_is_refused(secret: str, target: str, b
 def test_a_header_that_is_no_signature_is_refused(header: str | None) -> None:
     with pytest.raises(ApiError):
         read_scope(header)
+
+
+def check(headers: dict[str, str], body: bytes = b"{}") -> None:
+    verify(read_scope(headers["authorization"]), SECRET, "POST", "/", headers, body, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("extra", ["x-amz-target", "x-amz-security-token", "content-type"])
+def test_a_header_that_matters_must_be_signed(extra: str) -> None:
+    with pytest.raises(ApiError, match=extra):
+        check(signed("http://127.0.0.1:4566/") | {extra: "v"})
+
+
+@pytest.mark.parametrize("said", ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "0" * 64, ""])
+def test_a_body_without_its_hash_is_refused_but_by_s3(said: str) -> None:
+    headers = signed("http://127.0.0.1:4566/", sent={"X-Amz-Content-SHA256": said})
+    with pytest.raises(ApiError, match="body"):
+        check(headers)
+
+
+def test_a_signature_in_another_alphabet_is_refused() -> None:
+    headers = signed("http://127.0.0.1:4566/")
+    headers["authorization"] = headers["authorization"][:-1] + "é"
+    with pytest.raises(ApiError):
+        check(headers)

@@ -101,6 +101,7 @@ class World:
         self.stopped: list[dict[str, Any]] = []
         self.health = {"10.0.11.1": "healthy", "10.0.11.2": "healthy"}
         self.balancer = True
+        self.balancer_state = {"Code": "active"}
         self.image: str | None = "web:v1"
         self.lines = ["Traceback", "ValueError: no"]
         self._listed_stopped = False
@@ -153,7 +154,7 @@ class World:
             "LoadBalancerName": "miyabi-alb-dev",
             "LoadBalancerArn": f"{ELB}:loadbalancer/app/miyabi-alb-dev/1",
             "DNSName": "alb.example",
-            "State": {"Code": "active"},
+            "State": self.balancer_state,
         }
         return {"LoadBalancers": [balancer]}
 

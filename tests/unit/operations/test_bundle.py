@@ -157,9 +157,11 @@ def test_a_distribution_that_is_not_there_is_named(text: str, kind: type[MiyabiE
     [
         ('base = "node:22-slim"', 'baze = "x"', "unknown key 'baze'", "did you mean 'base'?"),
         ("[files]", "[python]\ndistribution = []\n[files]", "'python.distribution'", "'python.distributions'"),
-        ('command = ["node", "server.js"]', 'command = "node"', "`$.command`", "image.toml"),
-        ('base = "node:22-slim"', "", "missing required field `base`", "image.toml"),
+        ('command = ["node", "server.js"]', 'command = "node"', "'command' must be a list", "image.toml"),
+        ('base = "node:22-slim"', "", "'base' is missing", "image.toml"),
         ("base =", "base", "image.toml", "TOML"),
+        ('"assets"', '"/etc"', "/etc is outside of", "below its directory"),
+        ('"assets"', '"../secrets"', "../secrets is outside of", "below its directory"),
         ('"assets"', '"nothing"', "nothing of 'public' does not exist", "relative to the manifest"),
         ('"public" = "assets"', '"." = "build/server.js"', "target '.' needs a directory", "server.js"),
     ],

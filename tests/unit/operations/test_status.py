@@ -35,6 +35,18 @@ def test_a_whole_environment_is_described() -> None:
     assert status.image == "web:v1"
 
 
+def test_a_load_balancer_that_is_not_active_says_why() -> None:
+    world = World()
+    world.balancer_state = {"Code": "active_impaired", "Reason": "port 80 on 127.9.1.4 is taken by another process"}
+    balancer = describe_environment(world.cloud(), Names()).load_balancer
+    assert balancer is not None
+    assert (
+        balancer.complaint()
+        == "load balancer 'miyabi-alb-dev' is active_impaired: port 80 on 127.9.1.4 is taken by another process"
+    )
+    assert "End that program" in balancer.mend()
+
+
 def test_a_status_can_be_encoded() -> None:
     encoded = msgspec.json.decode(msgspec.json.encode(describe_environment(World().cloud(), Names())))
     assert encoded["tasks"][0]["started_at"] == "2025-11-18T12:00:00Z"

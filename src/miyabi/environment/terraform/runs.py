@@ -106,6 +106,19 @@ class Terraform:
         self._spoil()
         return self._run("destroy", ("-auto-approve",), on_event, resume=resume)
 
+    def adopt(self, address: str, id_: str) -> None:
+        """Take a resource that exists into the state: `terraform import`."""
+        lines: list[str] = []
+        arguments = ("import", "-input=false", "-no-color", _LOCK_TIMEOUT, address, id_)
+        ended = self._follow(arguments, lines.append, lambda _seconds: None)
+        resume = f"Run the command again, or import it yourself: miyabi terraform import '{address}' '{id_}'"
+        if ended.interrupted:
+            raise self._interrupted("import", ended, resume)
+        if ended.exit_code != 0:
+            text = "\n".join(lines)
+            errors = list(diagnostics_of_text(text))
+            raise failure_of(errors, operation="import", resume=resume, text=text, exit_code=ended.exit_code)
+
     def state(self) -> State | None:
         """Return the state where it is a file here."""
         return read_state(self.places.state) if self.places.state else None

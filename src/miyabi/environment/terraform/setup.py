@@ -8,8 +8,8 @@ from pathlib import Path
 
 from miyabi.environment.cloud import Target
 from miyabi.environment.config import Environment
-from miyabi.environment.exports import Exports, aws_exports, with_values
-from miyabi.environment.home import Home, write_private
+from miyabi.environment.exports import ARGUMENTS, Exports, aws_exports, with_values
+from miyabi.environment.home import Home, make_private, write_private
 from miyabi.environment.lease import checkout_name, state_directory
 from miyabi.environment.terraform.configuration import Configuration, read_configuration
 from miyabi.environment.terraform.mirrors import find_mirrors, plan_installation
@@ -17,6 +17,8 @@ from miyabi.environment.terraform.program import Program, find_program
 from miyabi.environment.terraform.runs import Places, Terraform
 from miyabi.environment.terraform.variables import variable_environment
 from miyabi.model.errors import InvalidInput
+
+_INIT = "TF_CLI_ARGS_init"
 
 
 def profile_of(environment: Environment) -> str:
@@ -35,7 +37,7 @@ def local_exports(environment: Environment, target: Target, home: Home, *, envir
             "TF_DATA_DIR": str(places.data),
             "TF_CLI_CONFIG_FILE": str(home.terraform / "terraformrc"),
             # So that a plain `terraform init` finds the same state.
-            "TF_CLI_ARGS_init": shlex.join(
+            _INIT: shlex.join(
                 [
                     f"-backend-config=path={places.files / 'terraform.tfstate'}",
                     f"-backend-config=workspace_dir={places.files / 'state'}",
@@ -80,12 +82,14 @@ def aws_terraform(environment: Environment, *, environ: Mapping[str, str]) -> Te
     program = find_program(environ)
     directory = state_directory(environ) / "aws" / checkout_name(environment.file)
     files = directory / environment.name
-    env = dict(environ)
+    # The arguments of init stay: they say where the user's own state is (-backend-config).
+    env = {name: environ[name] for name in environ if name == _INIT or not name.startswith(ARGUMENTS)}
     own = env.get("TF_CLI_CONFIG_FILE")
     if own and not Path(own).is_file():
         del env["TF_CLI_CONFIG_FILE"]
         own = None
     if not own and not (Path(env.get("HOME") or Path.home()) / ".terraformrc").is_file():
+        make_private(state_directory(environ))
         files.mkdir(mode=0o700, parents=True, exist_ok=True)
         env["TF_CLI_CONFIG_FILE"] = str(write_cli_configuration(configuration, program, files, environ=environ))
     if environment.profile:

@@ -11,20 +11,24 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Any
-from xml.sax.saxutils import escape
 
 import msgspec
 from botocore import xform_name
+from botocore.session import Session
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 
 from miyabi.environment.home import Instance
+from miyabi.localcloud.control.calls import Call, call_of, invocation_of, retry_key
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.engine import Engine
-from miyabi.localcloud.control.journal import Journal, is_read
-from miyabi.localcloud.control.service import Answer, ApiError, Caller, LiveService, answer, operation_of
+from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.refusals import protocol_seen, refusal
+from miyabi.localcloud.control.retries import KeptAnswers
+from miyabi.localcloud.control.service import Answer, ApiError, Caller, LiveService, answer
 from miyabi.localcloud.control.signature import read_scope, verify
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
 
@@ -80,6 +84,7 @@ class Api:
         self._keys = keys
         self._services = services
         self._tasks = tasks
+        self._kept = KeptAnswers(engine.store)
         self._hosts = {f"{name}:{instance.api_port}" for name in ("127.0.0.1", "localhost")}
         self.work = Work()
 
@@ -97,10 +102,10 @@ class Api:
             incoming = Incoming(scope["method"], f"{path}?{query}" if query else path, headers, body)
             status, out, content = await self._route(path, incoming, request_id)
         except ServiceException as error:
-            status, out, content = _refusal(error, headers, request_id)
+            status, out, content = refusal(protocol_seen(headers), error.code, str(error.message), request_id)
         except Exception as error:
             log.exception("internal error answering %s %s", scope["method"], path)
-            status, out, content = _refusal(ApiError("InternalFailure", str(error)), headers, request_id, 500)
+            status, out, content = refusal(protocol_seen(headers), "InternalFailure", str(error), request_id)
         out.setdefault("x-amzn-RequestId", request_id)
         out["Content-Length"] = str(len(content))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in out.items()]
@@ -129,25 +134,50 @@ class Api:
         scope = read_scope(incoming.headers.get("authorization"))
         verify(
             scope,
-            self._keys.secret(scope.access_key),
+            self._keys.secret(scope.access_key, incoming.headers.get("x-amz-security-token"), now=now),
             incoming.method,
             incoming.target,
             incoming.headers,
             incoming.body,
             now=now,
         )
+        _require_region(scope.region)
         request = _moto_request(incoming)
-        operation = operation_of(request)
+        call = call_of(request, scope.service)
         caller = Caller(self._instance.account, scope.region, scope.access_key, now)
         live = self._services.get(_SIGNING_NAMES.get(scope.service, scope.service))
-        if live is not None and (live.whole or hasattr(live, xform_name(operation))):
-            result = answer(live, request, caller, request_id)
+        if live is not None and (live.whole or hasattr(live, xform_name(call.operation))):
+            result = self._live(live, request, caller, call, request_id)
         else:
             result = self._journal.run(request, scope.service, scope.region, now=now)
-        if not is_read(request):
+        if not call.is_read:
             self._engine.wake()
-        self.work.add(f"{scope.service}:{operation or incoming.method}", time.perf_counter() - began)
+        self.work.add(f"{scope.service}:{call.operation or incoming.method}", time.perf_counter() - began)
         return result
+
+    def _live(self, live: LiveService, request: Request, caller: Caller, call: Call, request_id: str) -> Answer:
+        """Answer a live service's request; a retry of a change gets the answer that the change had."""
+        if call.is_read:
+            return answer(live, request, caller, request_id)
+        target = str(request.environ["RAW_URI"])
+        key = retry_key(invocation_of(request), call.service, caller.region, target, request.get_data())
+        kept = self._kept.get(key) if key else None
+        if kept is not None:
+            return kept
+        given = answer(live, request, caller, request_id)
+        self._kept.put(key, given)
+        return given
+
+
+def _require_region(region: str) -> None:
+    if region not in known_regions():
+        raise ApiError("InvalidRegion", f"Credential should be scoped to a valid region, not '{region}'.")
+
+
+@cache
+def known_regions() -> frozenset[str]:
+    """Return the regions that botocore knows of the partition `aws`."""
+    return frozenset(Session().get_available_regions("ec2"))
 
 
 def _moto_request(incoming: Incoming) -> Request:
@@ -176,17 +206,3 @@ async def _read_body(receive: Receive) -> bytes:
 
 def _json(content: object) -> Answer:
     return HTTPStatus.OK, {"Content-Type": "application/json"}, msgspec.json.encode(content)
-
-
-def _refusal(error: ServiceException, headers: Mapping[str, str], request_id: str, status: int = 403) -> Answer:
-    """Return a refusal in the protocol that the client seems to speak."""
-    if error.code in {"InvalidAction", "UnsupportedOperation", "RequestTimeout"}:
-        status = HTTPStatus.BAD_REQUEST
-    if "json" in headers.get("content-type", ""):
-        body = msgspec.json.encode({"__type": error.code, "message": error.message})
-        return status, {"Content-Type": "application/x-amz-json-1.1", "X-Amzn-Errortype": error.code}, body
-    text = (
-        f"<ErrorResponse><Error><Type>Sender</Type><Code>{escape(error.code)}</Code>"
-        f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
-    )
-    return status, {"Content-Type": "text/xml"}, text.encode()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
@@ -46,20 +47,27 @@ class Keys:
         self._instance = instance
         self._tasks = Table(store, "credentials.task", TaskCredentials)
 
-    def secret(self, access_key: str) -> str:
-        """Return the key's secret; `ApiError` InvalidClientTokenId where the key is unknown."""
+    def secret(self, access_key: str, token: str | None, *, now: datetime) -> str:
+        """Return the key's secret.
+
+        token: the session token that came with the request.
+        Raises `ApiError`: InvalidClientTokenId where the key is unknown or inactive, or the token is not the key's;
+        ExpiredToken where its time is over.
+        """
         if access_key == self._instance.access_key:
             return self._instance.secret_key
         task = self._tasks.get("*", access_key)
         if task is not None:
+            _check_session(task.token, task.expires_at, token, now)
             return task.secret_key
         role = sts_backends[self._instance.account]["aws"].get_assumed_role_from_access_key(access_key)
         if role is not None:
+            _check_session(str(role.session_token), role.expiration.replace(tzinfo=UTC), token, now)
             return str(role.secret_access_key)
         found = iam_backends[self._instance.account]["aws"].access_keys.get(access_key)
-        if found is not None:
+        if found is not None and found.status == "Active":
             return str(found.secret_access_key)
-        raise ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")
+        raise _invalid()
 
     def identity(self, access_key: str) -> Identity | None:
         """Return whose key it is, or None where moto's STS knows better."""
@@ -118,5 +126,16 @@ class Identities(LiveService):
             elif key is not None:
                 identity = Identity(f"arn:aws:iam::{caller.account}:user/{key.user_name}", caller.access_key)
             else:
-                raise ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")
+                raise _invalid()
         return {"Account": caller.account, "Arn": identity.arn, "UserId": identity.user_id}
+
+
+def _check_session(expected: str, expires_at: datetime, token: str | None, now: datetime) -> None:
+    if not hmac.compare_digest(expected.encode(), (token or "").encode("utf-8", "replace")):
+        raise _invalid()
+    if now >= expires_at:
+        raise ApiError("ExpiredToken", "The security token included in the request is expired")
+
+
+def _invalid() -> ApiError:
+    return ApiError("InvalidClientTokenId", "The security token included in the request is invalid.")

@@ -72,15 +72,17 @@ class Engine:
         event = asyncio.Event()
         self._wakers.append(event)
         self._event_loop = asyncio.get_running_loop()
+        failures = _Failures(loop.name)
         try:
             while True:
                 event.clear()
                 try:
                     pause = await loop.step()
+                    failures.ended()
                 except asyncio.CancelledError:
                     raise
-                except Exception:
-                    log.exception("loop %s failed; trying again in %s", loop.name, retry)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the loop goes on
+                    failures.add(error, retry)
                     pause = retry
                 try:
                     async with asyncio.timeout(max(pause.total_seconds(), 0)):
@@ -94,3 +96,31 @@ class Engine:
         """Finish what the worker has begun, then close the store."""
         self._worker.submit(self.store.close)
         self._worker.shutdown(wait=True)
+
+
+class _Failures:
+    """Logs a loop's failures when they change, not each second: a disk that is full must not be filled by its log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._text = ""
+        self._count = 0
+
+    def add(self, error: Exception, retry: timedelta) -> None:
+        text = f"{type(error).__name__}: {error}"
+        if text != self._text:
+            self._close()
+            log.error("loop %s failed; trying again every %s until it works", self._name, retry, exc_info=error)
+        self._text = text
+        self._count += 1
+
+    def ended(self) -> None:
+        if self._count:
+            self._close()
+            log.info("loop %s works again", self._name)
+            self._text = ""
+
+    def _close(self) -> None:
+        if self._count > 1:
+            log.error("loop %s failed %d times in this way: %s", self._name, self._count, self._text)
+        self._count = 0

@@ -3,6 +3,9 @@
 A line holds the instant, the seed, the request and the digest of the answer. It is written after the request ran and
 before its answer leaves, so nothing acknowledged is lost. A replay runs each request at its recorded instant under its
 recorded seed and stops at the first answer that differs. A torn last line was never acknowledged: it is cut.
+
+Backends are made by the first request that needs them, which may be a read or a request to another service; so that is
+recorded as well.
 """
 
 from __future__ import annotations
@@ -11,35 +14,31 @@ import base64
 import hashlib
 import logging
 import os
+import re
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 import msgspec
 import time_machine
 from moto import __version__ as moto_version
 from moto.core.request import Request
 
-from miyabi.localcloud.control.service import Answer, operation_of
-from miyabi.localcloud.control.stock import StockServices, backend_name, seed
+from miyabi.localcloud.control.api_error import Answer
+from miyabi.localcloud.control.calls import Call, call_of, invocation_of, refuse_malformed, retry_key
+from miyabi.localcloud.control.journal_file import JournalFile
+from miyabi.localcloud.control.stock import StockServices, backend_name, ignore
 from miyabi.model.errors import Internal
 
 log = logging.getLogger(__name__)
 
+_FORMAT = 2
 _INLINE_BYTES = 64 * 1024
 _REMEMBERED = 512
-_READS = (
-    "Describe",
-    "List",
-    "Get",
-    "BatchGet",
-    "BatchCheck",
-    "Head",
-    "Search",
-    "Lookup",
-    "Simulate",
-    "Validate",
-)
+_AFRESH = "or start afresh with `miyabi destroy --force`"
+_WORDS = re.compile(rb"[\w./+=:-]+")
 _DROPPED = {
     "connection",
     "keep-alive",
@@ -50,7 +49,6 @@ _DROPPED = {
     "amz-sdk-request",
     "user-agent",
 }
-_INVOCATION = "amz-sdk-invocation-id"
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -60,7 +58,18 @@ class Header(msgspec.Struct, frozen=True):
     moto: str
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Made(msgspec.Struct, frozen=True, tag="made"):
+    """A backend that came into being."""
+
+    at: datetime
+    service: str
+    """moto's name."""
+    region: str
+    keys: tuple[str, ...] = ()
+    """The private keys that were made meanwhile: DER in base64."""
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag="call"):
     """One mutating request."""
 
     at: datetime
@@ -72,110 +81,135 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     headers: dict[str, str]
     body: str
     """Base64, or `sha256:<hex>` of a file in the bodies' directory."""
-    digest: str
-
-
-def is_read(request: Request) -> bool:
-    """Say whether a request only reads: by its operation's verb, or by its method for REST services."""
-    operation = operation_of(request)
-    if operation:
-        return operation.startswith(_READS)
-    return request.method in {"GET", "HEAD", "OPTIONS"}
+    digest: str = ""
+    """Empty for a read that made a backend: nothing depends on what it answered."""
+    keys: tuple[str, ...] = ()
 
 
 class Journal:
     """The journal of one instance, and the stock services that it rebuilds."""
 
-    def __init__(self, directory: Path, stock: StockServices) -> None:
-        self._path = directory / "journal.jsonl"
+    def __init__(
+        self, directory: Path, stock: StockServices, *, end: Callable[[OSError], NoReturn] | None = None
+    ) -> None:
+        """Open or begin the journal.
+
+        end: what to do when an entry could not be written. moto then knows more than the journal, so by default the
+        process ends; the supervisor starts it again and what was acknowledged is replayed.
+        """
         self._bodies = directory / "bodies"
         self._stock = stock
+        self._end = end or _end_process
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self.length = 0
         self._bodies.mkdir(mode=0o700, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        if os.fstat(self._file).st_size == 0:
-            self._append(msgspec.json.encode(Header(1, moto_version)))
+        self._file = JournalFile(directory / "journal.jsonl", msgspec.json.encode(Header(_FORMAT, moto_version)))
+        stock.notice = self._made
 
     def run(self, request: Request, service: str, region: str, *, now: datetime) -> Answer:
         """Run a request through moto; journal it if it changes something.
 
-        service: as in the signature's scope.
+        service: as in the signature's scope. Raises `ApiError` where the request cannot be moto's.
         """
+        call = call_of(request, service)
         name = backend_name(service, region)
+        refuse_malformed(call, request.get_data())
+        key = retry_key(invocation_of(request), service, region, _target(request), request.get_data())
+        if not call.is_read and key in self._answers:
+            return self._answers[key]  # the client's retry of a request that was carried out
         self._stock.ensure(name, region)
-        if is_read(request):
-            # Not replayed, so not to be foreseen: a random password must not follow from a seed that is written down.
-            seed(int.from_bytes(os.urandom(32)))
-            return self._stock.answer(name, request)
-        invocation = request.headers.get(_INVOCATION, "")
-        if invocation in self._answers:
-            return self._answers[invocation]  # the client's retry of a request that was carried out
-        chosen = int.from_bytes(os.urandom(6))
-        answer = self._execute(request, name, region, chosen, now)
-        self._record(request, service, region, chosen, now, answer)
-        self._remember(invocation, answer)
+        seed = int.from_bytes(os.urandom(7))
+        answer, fresh = self._execute(request, call, name, region, seed, now)
+        if call.is_read and not fresh:
+            self._stock.randomness.take_keys()
+            return answer
+        self._write(lambda: self._entry(request, service, region, seed, now, "" if call.is_read else _digest(answer)))
+        self.length += 1
+        if not call.is_read:
+            self._remember(key, answer)
         return answer
 
     def replay(self) -> int:
         """Rebuild the stock services; return how many requests were replayed.
 
-        Raises `Internal` where an answer differs from the recorded one.
+        Raises `Internal` where a line cannot be read, or an answer differs from the recorded one.
         """
-        lines = self._path.read_bytes().split(b"\n")
-        if lines[-1]:
-            log.warning("the journal's last line is torn; it was never acknowledged and is cut")
-            os.ftruncate(self._file, os.fstat(self._file).st_size - len(lines[-1]))
-        header = msgspec.json.decode(lines[0], type=Header)
-        if header.format != 1:
-            raise Internal(f"the journal {self._path} has format {header.format}", hint="use the Miyabi that wrote it")
-        decoder = msgspec.json.Decoder(Entry)
-        for line in lines[1:-1]:
-            self._replay_one(decoder.decode(line), header)
-            self.length += 1
+        lines = self._file.read()
+        header = _decoded(lines[0], 1, Header)
+        if header.format != _FORMAT:
+            raise Internal(
+                f"the journal {self._file.path} has format {header.format}, not {_FORMAT}",
+                hint=f"use the Miyabi that wrote it, {_AFRESH}",
+            )
+        self._stock.notice = ignore
+        try:
+            for number, line in enumerate(lines[1:], 2):
+                self._replay_one(_decoded(line, number, Entry | Made), number, header)
+        finally:
+            self._stock.notice = self._made
         return self.length
 
-    def _replay_one(self, entry: Entry, header: Header) -> None:
+    def _replay_one(self, entry: Entry | Made, number: int, header: Header) -> None:
+        self._stock.randomness.give_keys(entry.keys)
+        if isinstance(entry, Made):
+            with time_machine.travel(entry.at, tick=False):
+                self._stock.ensure(entry.service, entry.region)
+            self._stock.randomness.take_keys()
+            return
+        self.length += 1
         host = entry.headers.get("host", "127.0.0.1")
-        request = Request.from_primitives(
-            entry.method, f"http://{host}{entry.target}", entry.headers, self._body(entry)
-        )
+        body = self._body(entry, number)
+        request = Request.from_primitives(entry.method, f"http://{host}{entry.target}", entry.headers, body)
         request.environ["RAW_URI"] = entry.target
+        call = call_of(request, entry.service)
         name = backend_name(entry.service, entry.region)
-        answer = self._execute(request, name, entry.region, entry.seed, entry.at)
-        if _digest(answer) != entry.digest:
+        answer, _ = self._execute(request, call, name, entry.region, entry.seed, entry.at)
+        self._stock.randomness.take_keys()
+        if entry.digest and _digest(answer) != entry.digest:
             raise Internal(
-                f"replaying {operation_of(request) or entry.target} of {entry.at.isoformat()} gave another answer "
+                f"line {number} of the journal: replaying {call.operation or entry.method + ' ' + entry.target} of "
+                f"{entry.at.isoformat()} gave another answer "
                 f"(journal written with moto {header.moto}, this is {moto_version})",
-                hint="install the version of Miyabi that wrote it, or start afresh with `miyabi destroy`",
+                hint=f"install the version of Miyabi that wrote it, {_AFRESH}",
             )
-        self._remember(entry.headers.get(_INVOCATION, ""), answer)
+        if entry.digest:
+            self._remember(
+                retry_key(invocation_of(request), entry.service, entry.region, entry.target, body),
+                answer,
+            )
 
-    def _execute(self, request: Request, name: str, region: str, chosen: int, at: datetime) -> Answer:
-        """Run a change at the instant, and under the seed, that its entry records: a replay then gives the same."""
-        with time_machine.travel(at, tick=False):
-            self._stock.ensure(name, region)
-            seed(chosen)
-            return self._stock.answer(name, request)
+    def _execute(
+        self, request: Request, call: Call, name: str, region: str, seed: int, at: datetime
+    ) -> tuple[Answer, bool]:
+        """Run a request at the instant, and under the seed, that its entry records: a replay then gives the same."""
+        with time_machine.travel(at, tick=False), self._stock.randomness.pinned(seed):
+            return self._stock.run(name, region, request, call)
 
-    def _record(self, request: Request, service: str, region: str, chosen: int, now: datetime, answer: Answer) -> None:
+    def _made(self, service: str, region: str, at: datetime) -> None:
+        self._write(lambda: Made(at, service, region, self._stock.randomness.take_keys()))
+
+    def _entry(self, request: Request, service: str, region: str, seed: int, now: datetime, digest: str) -> Entry:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _DROPPED}
         if "authorization" in headers:  # the signature is a secret's proof; who signed is what a replay needs
             headers["authorization"] = headers["authorization"].partition(", SignedHeaders")[0]
-        body = request.get_data()
-        entry = Entry(
+        return Entry(
             at=now,
-            seed=chosen,
+            seed=seed,
             service=service,
             region=region,
             method=request.method,
-            target=request.environ.get("RAW_URI") or request.full_path,
+            target=_target(request),
             headers=headers,
-            body=self._keep(body),
-            digest=_digest(answer),
+            body=self._keep(request.get_data()),
+            digest=digest,
+            keys=self._stock.randomness.take_keys(),
         )
-        self._append(msgspec.json.encode(entry))
-        self.length += 1
+
+    def _write(self, entry: Callable[[], Entry | Made]) -> None:
+        try:
+            self._file.append(msgspec.json.encode(entry()))
+        except OSError as error:
+            self._end(error)
 
     def _keep(self, body: bytes) -> str:
         if len(body) <= _INLINE_BYTES:
@@ -189,26 +223,52 @@ class Journal:
             temporary.replace(path)
         return f"sha256:{name}"
 
-    def _body(self, entry: Entry) -> bytes:
-        if entry.body.startswith("sha256:"):
-            return (self._bodies / entry.body.removeprefix("sha256:")).read_bytes()
-        return base64.b64decode(entry.body)
+    def _body(self, entry: Entry, number: int) -> bytes:
+        if not entry.body.startswith("sha256:"):
+            return base64.b64decode(entry.body)
+        path = self._bodies / entry.body.removeprefix("sha256:")
+        try:
+            return path.read_bytes()
+        except FileNotFoundError as error:
+            raise Internal(
+                f"line {number} of the journal needs {path}, which is missing",
+                hint=f"restore the file from a backup, {_AFRESH}",
+            ) from error
 
-    def _append(self, line: bytes) -> None:
-        os.write(self._file, line + b"\n")
-
-    def _remember(self, invocation: str, answer: Answer) -> None:
-        if invocation:
-            self._answers[invocation] = answer
+    def _remember(self, key: str, answer: Answer) -> None:
+        if key and answer[0] < 500:
+            self._answers[key] = answer
             if len(self._answers) > _REMEMBERED:
                 self._answers.popitem(last=False)
 
     def close(self) -> None:
         """Flush to disk and close."""
-        os.fsync(self._file)
-        os.close(self._file)
+        self._stock.notice = ignore
+        self._file.close()
+
+
+def _target(request: Request) -> str:
+    return str(request.environ.get("RAW_URI") or request.full_path)
 
 
 def _digest(answer: Answer) -> str:
+    """Return what an answer is recognised by: its words, whose order may be that of a set."""
     status, _, body = answer
-    return hashlib.sha256(str(status).encode() + b"\n" + body).hexdigest()[:32]
+    words = b"\n".join(sorted(_WORDS.findall(body)))
+    return hashlib.sha256(str(status).encode() + b"\n" + words).hexdigest()[:32]
+
+
+def _decoded(line: bytes, number: int, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except msgspec.DecodeError as error:
+        raise Internal(
+            f"line {number} of the journal cannot be read: {error}",
+            hint=f"restore state/journal.jsonl from a backup, {_AFRESH}",
+        ) from error
+
+
+def _end_process(error: OSError) -> NoReturn:
+    log.critical("the journal cannot be written (%s): ending, for a restart from what was acknowledged", error)
+    logging.shutdown()
+    os._exit(Internal.exit_code)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import time
@@ -92,10 +91,11 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         EcrLayers(Blobs(home)),
         Identities(keys),
     )
+    checks = CheckLoop(engine, elbv2)
     loops: tuple[Loop, ...] = (
         ServiceLoop(engine, tables, elbv2, instance.account),
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        CheckLoop(engine, elbv2),
+        checks,
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
         NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
@@ -132,13 +132,18 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        logs.close()
+        await checks.close()
+        await engine.run(logs.close)  # on the worker: a call that began may still use them
 
 
 async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:
     """Let the loops look whenever a process starts or ends."""
     while True:
-        with contextlib.suppress(Unavailable):
+        try:
             async for _ in supervisor.watch():
                 engine.wake()
+        except Unavailable:
+            pass  # the supervisor ends, or is not there yet
+        except Exception:
+            log.exception("watching the supervisor failed; trying again")
         await asyncio.sleep(timedelta(seconds=1).total_seconds())

@@ -7,38 +7,24 @@ same method answers Query and JSON clients, and errors get the status that the m
 
 from __future__ import annotations
 
-import logging
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from botocore import xform_name
 from botocore.model import OperationNotFoundError
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel, ServiceModel
-from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 
-log = logging.getLogger(__name__)
+from miyabi.localcloud.control.api_error import Answer, ApiError, Params, Result
+from miyabi.localcloud.control.validation import parse
 
-Params = dict[str, Any]
-Result = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class ApiError(ServiceException):
-    """An answer that AWS would give: `ApiError("ClusterNotFoundException", "Cluster not found.")`.
-
-    The code is the one on the wire (for Query services without the "Exception" or "Fault" suffix of the shape's
-    name); the HTTP status comes from botocore's model.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
+__all__ = ["Answer", "ApiError", "Caller", "LiveService", "Params", "Result", "answer", "operation_of", "service_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +68,17 @@ def answer(service: LiveService, request: Request, caller: Caller, request_id: s
     """Run one request against a live service and return status, headers and body."""
     model = service_model(service.name)
     operation = operation_of(request)
-    protocol = determine_request_protocol(model, request.content_type)
+    try:
+        protocol = determine_request_protocol(model, request.content_type)
+    except NotImplementedError as error:
+        raise ApiError("UnsupportedOperation", str(error)) from error
     result: Result | Exception
     try:
         operation_model = model.operation_model(operation)
         method = getattr(service, xform_name(operation), None)
         if method is None:
             raise ApiError("UnsupportedOperation", f"The local cloud does not offer {service.name}:{operation} yet.")
-        parser = PROTOCOL_PARSERS[protocol](operation_model, map_type=dict)
-        params = parser.parse(
-            {
-                "method": request.method,
-                "values": request.values,
-                "headers": request.headers,
-                "body": request.data,
-                "url_path": request.path,
-                "url_params": {},
-            }
-        )
-        _require(operation_model, params)
-        result = method(caller, params)
+        result = method(caller, parse(operation_model, protocol, request))
     except OperationNotFoundError:
         operation_model = OperationModel({}, model)
         result = ApiError("InvalidAction", f"The action {operation or '(none)'} is not valid for {service.name}.")
@@ -117,11 +94,3 @@ def answer(service: LiveService, request: Request, caller: Caller, request_id: s
     headers = {str(name): str(value) for name, value in response["headers"].items()}
     headers["x-amzn-RequestId"] = request_id
     return int(response["status_code"]), headers, body if isinstance(body, bytes) else body.encode()
-
-
-def _require(operation_model: OperationModel, params: Params) -> None:
-    shape = operation_model.input_shape
-    missing = [name for name in getattr(shape, "required_members", []) if params.get(name) is None]
-    if missing:
-        code = "ValidationError" if operation_model.service_model.protocol == "query" else "InvalidParameterException"
-        raise ApiError(code, f"The request must contain the parameter {missing[0]}.")

@@ -61,17 +61,16 @@ def verify(
 
     target: the raw request target, path and query. headers: names in lower case.
     """
+    _require_signed(scope, headers)
     stamp = headers.get("x-amz-date", "")
     try:
         signed_at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError as error:
         raise ApiError("IncompleteSignature", "The request has no valid X-Amz-Date.") from error
-    if abs(now - signed_at) > _SKEW or not stamp.startswith(scope.date):
+    if abs(now - signed_at) > _SKEW or stamp[:8] != scope.date:
         raise ApiError("SignatureDoesNotMatch", f"Signature expired: {stamp} is not within 15 minutes of now.")
     path, _, query = target.partition("?")
-    payload = headers.get("x-amz-content-sha256") or hashlib.sha256(body).hexdigest()
-    if len(payload) == 64 and payload != hashlib.sha256(body).hexdigest():
-        raise ApiError("SignatureDoesNotMatch", "The body is not the one that was signed.")
+    payload = _payload(scope, headers, body)
     canonical = "\n".join(
         [
             method,
@@ -85,12 +84,33 @@ def verify(
     credential = f"{scope.date}/{scope.region}/{scope.service}/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", stamp, credential, hashlib.sha256(canonical.encode()).hexdigest()])
     expected = hmac.new(_signing_key(secret, scope), text.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, scope.signature):
+    if not hmac.compare_digest(expected.encode(), scope.signature.encode("utf-8", "replace")):
         raise ApiError(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method.",
         )
+
+
+def _require_signed(scope: Scope, headers: Mapping[str, str]) -> None:
+    """Raise `ApiError` where a header that AWS wants signed is sent without being signed."""
+    wanted = {"host"} | {name for name in headers if name.startswith("x-amz-")}
+    if scope.service != "s3" and "content-type" in headers:
+        wanted.add("content-type")
+    unsigned = sorted(wanted - set(scope.signed_headers))
+    if unsigned:
+        raise ApiError("SignatureDoesNotMatch", f"'{unsigned[0]}' must be a signed header in the request.")
+
+
+def _payload(scope: Scope, headers: Mapping[str, str], body: bytes) -> str:
+    """Return what stands for the body in the signature: its hash, or for S3 what says that it has none."""
+    actual = hashlib.sha256(body).hexdigest()
+    said = headers.get("x-amz-content-sha256", actual)
+    if scope.service == "s3" and (said == "UNSIGNED-PAYLOAD" or said.startswith("STREAMING-")):
+        return said
+    if said != actual:
+        raise ApiError("SignatureDoesNotMatch", "The body is not the one that was signed.")
+    return said
 
 
 def _signing_key(secret: str, scope: Scope) -> bytes:

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from miyabi.model.errors import Internal
+
 Row = TypeVar("Row")
 
 _SCHEMA = """
@@ -44,10 +46,11 @@ class Store:
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.connection.execute("COMMIT")
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            if self.connection.in_transaction:  # a full disk may have ended it already
+                self.connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     def close(self) -> None:
         """Fold the write-ahead log in and close the file."""
@@ -87,11 +90,16 @@ class Table(Generic[Row]):
         return [region for (region,) in found]
 
     def put(self, region: str, key: str, row: Row) -> None:
-        """Insert or replace the row; its version counts up."""
+        """Insert or replace the row; its version counts up. Raises `Internal` where it could not be read back."""
+        body = self._encoder.encode(row)
+        try:
+            self._decoder.decode(body)
+        except msgspec.DecodeError as error:
+            raise Internal(f"a row of {self._kind} could not be read back: {error}") from error
         self._store.connection.execute(
             "INSERT INTO rows (kind, region, key, version, body) VALUES (?, ?, ?, 1, ?)"
             " ON CONFLICT (kind, region, key) DO UPDATE SET version=version+1, body=excluded.body",
-            (self._kind, region, key, self._encoder.encode(row)),
+            (self._kind, region, key, body),
         )
 
     def delete(self, region: str, key: str) -> None:

@@ -22,7 +22,7 @@ from typing import Protocol
 from miyabi.environment.home import Home, write_private
 from miyabi.localcloud.data.haproxy_config import ERROR_PAGES, Config, ServerState, error_pages
 from miyabi.localcloud.processes import ProcessSpec, ProcessState
-from miyabi.model.errors import Conflict, Internal, NotFound, Unavailable
+from miyabi.model.errors import Conflict, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,8 @@ class HaproxyDriver:
             write_private(self._file, text)
 
     async def start(self, config: Config) -> None:
-        """Start HAProxy and wait until it serves the configuration. Unavailable: it does not come up."""
+        """Start HAProxy and wait until it serves a configuration that it accepts. Unavailable: it does not come up."""
         self._write_pages()
-        await self._check(config)
         self.write(config)
         try:
             await self._processes.start(self._spec())
@@ -144,9 +143,11 @@ class HaproxyDriver:
         await self._wait_for(config.generation)
 
     async def reload(self, config: Config) -> None:
-        """Replace the worker by one with this configuration; no request is lost. Unavailable: it was refused."""
+        """Replace the worker by one with a configuration that HAProxy accepts; no request is lost.
+
+        Unavailable: it was refused all the same, for a port that was taken meanwhile.
+        """
         self._write_pages()
-        await self._check(config)
         self.write(config)
         answer = await self._ask("reload", seconds=2 * _START_SECONDS)
         if "Success=0" in answer:
@@ -211,14 +212,21 @@ class HaproxyDriver:
             if not (folder / name).exists() or (folder / name).read_bytes() != content:
                 write_private(folder / name, content)
 
-    async def _check(self, config: Config) -> None:
-        """Let HAProxy read the configuration before it is in force: one refused by the master costs its socket."""
+    async def refusal(self, config: Config) -> str | None:
+        """Let HAProxy read a configuration before it is in force; return why it is refused, None where it is not.
+
+        One that the running master refuses costs its socket, so `start` and `reload` want one that is accepted here.
+        """
+        try:
+            text = config.text()
+        except (KeyError, ValueError) as error:
+            return f"the configuration cannot be written: {error!r}"
+        self._write_pages()
         candidate = self._home.haproxy / "candidate.cfg"
-        write_private(candidate, config.text().encode())
+        write_private(candidate, text.encode())
         process = await asyncio.create_subprocess_exec(
             find_haproxy(),
             "-c",
-            "-q",
             "-f",
             str(candidate),
             stdin=asyncio.subprocess.DEVNULL,
@@ -227,10 +235,11 @@ class HaproxyDriver:
             env={"PATH": os.defpath},
         )
         output, _ = await process.communicate()
+        candidate.unlink(missing_ok=True)
         if process.returncode:
             alerts = [line for line in output.decode(errors="replace").splitlines() if "[ALERT]" in line]
-            raise Internal(f"HAProxy does not accept {candidate}: {alerts[0] if alerts else output!r}")
-        candidate.unlink(missing_ok=True)
+            return alerts[0] if alerts else repr(output)
+        return None
 
     async def _wait_for(self, generation: str) -> None:
         with contextlib.suppress(TimeoutError):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from miyabi.model.load_balancing import Action, Condition, FixedResponse, Redirect, Rule, WeightedTargetGroup
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;/<>=()-_!?*+&")
+_ARGUMENT = frozenset("\\'\"(), ")
+_BODILESS = frozenset({204, 205})
 _OWN = "hdr Server awselb/2.0"
 
 
@@ -63,7 +65,7 @@ def _condition(condition: Condition) -> str:
         case "host-header":
             return _regular("req.hdr(host),field(1,:) -m reg -i", condition.values)
         case "http-header":
-            return _regular(f"req.fhdr({condition.header_name}) -m reg -i", condition.values)
+            return _regular(f"{_header(condition.header_name or '')} -m reg -i", condition.values)
         case "http-request-method":
             return _regular("method -m reg", condition.values)
         case "query-string":
@@ -73,6 +75,12 @@ def _condition(condition: Condition) -> str:
             return "{ src " + " ".join(networks) + " }"
         case _:
             raise ValueError(f"unknown condition {condition.field}")
+
+
+def _header(name: str) -> str:
+    """Return the sample of a header. Within the parentheses HAProxy reads quotes and escapes once more."""
+    escaped = "".join(f"\\{character}" if character in _ARGUMENT else character for character in name)
+    return quoted(f"req.fhdr({escaped})")
 
 
 def _pair(value: str) -> str:
@@ -96,14 +104,14 @@ def _action(
         return [_fixed(action.fixed_response, chosen)]
     if action.redirect is not None:
         return _redirect(action.redirect, chosen, listener_port, page)
-    return _forward(action.forward, chosen, backend_names)
+    return _forward(action.forward, chosen, backend_names, page)
 
 
 def _fixed(response: FixedResponse, chosen: str) -> str:
-    return (
-        f"  http-request return status {response.status_code} content-type {quoted(response.content_type)}"
-        f" string {quoted(response.body)} {_OWN} if {chosen}"
-    )
+    content = ""
+    if response.body and response.status_code not in _BODILESS:  # HAProxy takes neither an empty body nor one to a 204
+        content = f" content-type {quoted(response.content_type)} string {quoted(response.body)}"
+    return f"  http-request return status {response.status_code}{content} {_OWN} if {chosen}"
 
 
 def _redirect(redirect: Redirect, chosen: str, listener_port: int, page: Callable[[str], str]) -> list[str]:
@@ -138,14 +146,19 @@ def _redirect(redirect: Redirect, chosen: str, listener_port: int, page: Callabl
     return [with_query]
 
 
-def _forward(groups: Sequence[WeightedTargetGroup], chosen: str, backend_names: Mapping[str, str]) -> list[str]:
+def _forward(
+    groups: Sequence[WeightedTargetGroup],
+    chosen: str,
+    backend_names: Mapping[str, str],
+    page: Callable[[str], str],
+) -> list[str]:
     names = [backend_names[group.target_group_arn] for group in groups]
     if len(groups) == 1:
         return [f"  use_backend {names[0]} if {chosen}"]
     total = sum(group.weight for group in groups)
     if total == 0:
-        title = "503 Service Temporarily Unavailable"
-        return [f"  http-request return status 503 content-type text/html string {quoted(title)} {_OWN} if {chosen}"]
+        body = quoted(page("503 Service Temporarily Unavailable"))
+        return [f"  http-request return status 503 content-type text/html string {body} {_OWN} if {chosen}"]
     lines = [f"  http-request set-var(txn.share) rand({total}) if {chosen}"]
     below = 0
     for group, name in zip(groups, names, strict=True):

@@ -73,7 +73,9 @@ def _control(home: str, command: str | None) -> ProcessSpec:
     own = [sys.executable, "-P", "-m", "miyabi.localcloud.control", "--home", home]
     argv = own if command is None else json.loads(command)
     output = str(Path(home, "log", "control.log"))
-    return ProcessSpec(wire.CONTROL, tuple(argv), dict(os.environ), cwd=home, output=output, restart=True)
+    # The order of sets must be the same when a journal is replayed.
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    return ProcessSpec(wire.CONTROL, tuple(argv), environment, cwd=home, output=output, restart=True)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

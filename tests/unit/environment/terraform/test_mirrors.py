@@ -101,7 +101,7 @@ def test_tofu_sees_the_same_packages_under_its_own_registry(tmp_path: Path) -> N
 
 def test_the_program_is_the_named_one_then_terraform_then_tofu_then_the_library(tmp_path: Path) -> None:
     for name in ("terraform", "tofu", "mine"):
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text('#!/bin/sh\necho \'{"terraform_version": "1.11.4"}\'\n')
         (tmp_path / name).chmod(0o755)
     path = {"PATH": str(tmp_path)}
     assert find_program({**path, "MIYABI_TERRAFORM": str(tmp_path / "mine")}).name == str(tmp_path / "mine")

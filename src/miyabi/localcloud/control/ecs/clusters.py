@@ -6,45 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from miyabi.localcloud.control.credentials import Keys
-from miyabi.localcloud.control.ecs.tables import EcsTables, arn, definition_key, last_part
-from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
+from miyabi.localcloud.control.ecs.base import NAME, EcsPart, invalid, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.tables import arn, definition_key, last_part
+from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.localcloud.control.store import Table
 from miyabi.model.ecs import Cluster, TaskStatus
-
-
-def tags_in(params: Params) -> dict[str, str]:
-    """Return a request's tags as a mapping."""
-    return {tag["key"]: tag.get("value", "") for tag in params.get("tags") or []}
-
-
-def tags_out(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Return tags in ECS's shape."""
-    return [{"key": key, "value": value} for key, value in tags.items()]
-
-
-def page(rows: list[str], params: Params, *, size: int = 100) -> tuple[list[str], str | None]:
-    """Return a page of ARNs and the token of the next one."""
-    start = int(params.get("nextToken") or 0)
-    end = start + min(int(params.get("maxResults") or size), size)
-    return rows[start:end], str(end) if end < len(rows) else None
-
-
-class EcsPart(LiveService):
-    """What the parts of live ECS share."""
-
-    name = "ecs"
-
-    def __init__(self, tables: EcsTables, keys: Keys, ensure_network: Callable[[str], None]) -> None:
-        self.tables = tables
-        self.keys = keys
-        self.ensure_network = ensure_network
-        """Makes sure that EC2 knows a region before its subnets are looked up."""
-
-    def principal(self, caller: Caller) -> str:
-        """Return the ARN of the caller."""
-        identity = self.keys.identity(caller.access_key)
-        return identity.arn if identity else caller.access_key
 
 
 class Clusters(EcsPart):
@@ -53,6 +19,8 @@ class Clusters(EcsPart):
     def create_cluster(self, caller: Caller, params: Params) -> Result:
         """Create the cluster; the same name again answers with the one that is there, as on ECS."""
         name = params.get("clusterName") or "default"
+        if not NAME.fullmatch(name):
+            raise invalid("Cluster name must have 1 to 255 letters (uppercase and lowercase), numbers, _ and -.")
         found = self.tables.clusters.get(caller.region, name)
         if found is None or found.status == "INACTIVE":
             found = Cluster(
@@ -165,7 +133,7 @@ class Clusters(EcsPart):
             row = table.get(caller.region, key)
             if row is not None:
                 return table, key, row
-        raise ApiError("InvalidParameterException", f"The specified resource was not found: {resource}")
+        raise invalid(f"The specified resource was not found: {resource}")
 
     def _task_counts(self, caller: Caller, row: Cluster) -> dict[str, int]:
         tasks = self.tables.tasks.list(caller.region, prefix=f"{row.name}/")

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from itertools import groupby
 
-from miyabi.localcloud.control.ecs.clusters import EcsPart, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.base import NAME, EcsPart, page, tags_in, tags_out
 from miyabi.localcloud.control.ecs.tables import arn, definition_key
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.ecs import TaskDefinition
@@ -21,7 +21,8 @@ _FARGATE_MEMORY = {
     16384: set(range(32768, 122880 + 1, 8192)),
 }
 """CPU units to the MiB that Fargate offers with them (docs.aws.amazon.com, "Task size")."""
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_CPU = re.compile(r"(\d*\.?\d+)\s*vcpu", re.IGNORECASE)
+_MEMORY = re.compile(r"(\d*\.?\d+)\s*gb", re.IGNORECASE)
 _IGNORED = {"tags"}
 
 
@@ -31,6 +32,7 @@ class TaskDefinitions(EcsPart):
     def register_task_definition(self, caller: Caller, params: Params) -> Result:
         """Register the family's next revision."""
         definition = {name: value for name, value in params.items() if name not in _IGNORED}
+        definition |= sizes_in(definition)
         _check(definition)
         family = definition["family"]
         held = self.tables.revisions(caller.region, family)
@@ -87,26 +89,56 @@ class TaskDefinitions(EcsPart):
         return {"families": names, **({"nextToken": token} if token else {})}
 
 
+def sizes_in(given: Params) -> dict[str, str]:
+    """Return what is given of a task's `cpu` and `memory`, in CPU units and MiB; `1 vCPU` and `2 GB` are taken too."""
+    sizes = {}
+    for name, pattern in (("cpu", _CPU), ("memory", _MEMORY)):
+        text = str(given.get(name) or "").strip()
+        found = pattern.fullmatch(text)
+        size = str(round(float(found[1]) * 1024)) if found else text
+        if size and not (size.isascii() and size.isdigit()):
+            raise ApiError("ClientException", f"Invalid '{name}' setting for task.")
+        if size:
+            sizes[name] = size
+    return sizes
+
+
 def _check(definition: Params) -> None:
-    if not _NAME.fullmatch(definition["family"]):
+    if not NAME.fullmatch(definition["family"]):
         raise ApiError("ClientException", "Family contains invalid characters.")
     containers = definition["containerDefinitions"]
     if not containers:
         raise ApiError("ClientException", "Container definitions should not be empty.")
     for container in containers:
-        if not container.get("name") or not container.get("image"):
-            raise ApiError("ClientException", "Container.image and Container.name should not be null or empty.")
+        _check_container(container)
+    names = [container["name"] for container in containers]
+    if len(names) != len(set(names)):
+        raise ApiError("ClientException", "Container names must be unique within a task definition.")
     if all(container.get("essential") is False for container in containers):
         raise ApiError("ClientException", "At least one container must be marked as essential.")
     if "FARGATE" in (definition.get("requiresCompatibilities") or []):
         _check_fargate(definition)
 
 
+def _check_container(container: Params) -> None:
+    if not container.get("name") or not container.get("image"):
+        raise ApiError("ClientException", "Container.image and Container.name should not be null or empty.")
+    if not NAME.fullmatch(container["name"]):
+        raise ApiError("ClientException", "Container name contains invalid characters.")
+    if any(not pair.get("name") for pair in container.get("environment") or []):
+        raise ApiError("ClientException", "Environment variable names should not be null or empty.")
+    if any(not mapping.get("containerPort") for mapping in container.get("portMappings") or []):
+        raise ApiError("ClientException", "Container port should not be null or empty.")
+    options = container.get("logConfiguration") or {}
+    if options.get("logDriver") == "awslogs" and not (options.get("options") or {}).get("awslogs-group"):
+        raise ApiError("ClientException", "Log driver awslogs requires options: awslogs-group.")
+
+
 def _check_fargate(definition: Params) -> None:
     if definition.get("networkMode") != "awsvpc":
         raise ApiError("ClientException", "Fargate only supports network mode ‘awsvpc’.")  # noqa: RUF001 - ECS's quotes
-    cpu, memory = str(definition.get("cpu") or ""), str(definition.get("memory") or "")
-    if not cpu.isdigit() or not memory.isdigit() or int(memory) not in _FARGATE_MEMORY.get(int(cpu), set()):
+    cpu, memory = int(definition.get("cpu") or 0), int(definition.get("memory") or 0)
+    if memory not in _FARGATE_MEMORY.get(cpu, set()):
         raise ApiError("ClientException", "No Fargate configuration exists for given values.")
 
 

@@ -90,7 +90,7 @@ def process_spec(
     if given.get("secrets") and secrets is None:
         raise CannotStart("ResourceInitializationError: unable to pull secrets or registry auth: they were not read")
     override: Json = next(
-        (item for item in task.overrides.get("containerOverrides", []) if item["name"] == container.name), {}
+        (item for item in task.overrides.get("containerOverrides", []) if item.get("name") == container.name), {}
     )
     entrypoint, command = given.get("entryPoint"), override.get("command") or given.get("command")
     argv = (*(entrypoint or ()), *(command or ())) if entrypoint or command else image.command
@@ -139,4 +139,4 @@ def _base_environment(
 
 
 def _pairs(given: list[Mapping[str, str]] | None) -> dict[str, str]:
-    return {pair["name"]: pair.get("value", "") for pair in given or []}
+    return {pair["name"]: pair.get("value", "") for pair in given or [] if pair.get("name")}

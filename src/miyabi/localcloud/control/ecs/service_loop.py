@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from miyabi.localcloud.control.ecs import deployments
 from miyabi.localcloud.control.ecs.tables import EcsTables, new_id
 from miyabi.localcloud.control.ecs.tasks import new_task, stop
+from miyabi.localcloud.control.ecs.troubles import Troubles
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.service import ApiError, Caller
-from miyabi.model.ecs import RolloutState, Service, Task, TaskStatus
+from miyabi.model.ecs import Service, Task, TaskStatus
 from miyabi.model.load_balancing import TargetHealth, TargetState
-from miyabi.policy.scheduling import WITHOUT_CHECKS, Asked, Plan, Seen, plan_service
+from miyabi.policy.circuit_breaker import Breaker, judge
+from miyabi.policy.scheduling import WITHOUT_CHECKS, Asked, Plan, Seen, Start, plan_service
+
+log = logging.getLogger(__name__)
 
 _IDLE = timedelta(seconds=5)
+_RETRY = timedelta(seconds=1)
 
 
 class Targets(Protocol):
@@ -30,7 +37,7 @@ class Targets(Protocol):
 
 
 class ServiceLoop:
-    """Plans every service and applies the plan, in one pass on the worker thread."""
+    """Plans every service and applies the plan, each in its own transaction on the worker thread."""
 
     name = "ecs-services"
 
@@ -39,51 +46,60 @@ class ServiceLoop:
         self._tables = tables
         self._targets = targets
         self._account = account
+        self._troubles = Troubles(log)
 
     async def step(self) -> timedelta:
-        """Look at every service once."""
-        return await self._engine.run(self._pass)
-
-    def _pass(self) -> timedelta:
-        now = self._engine.clock()
+        """Look at every service once; one that fails does not keep the others from being looked at."""
         pauses = [_IDLE]
         changed = False
-        for region in self._tables.services.regions():
-            for service in self._tables.services.list(region):
-                if service.status == "INACTIVE":
-                    continue
-                plan = self._reconcile(region, service, now)
-                changed = changed or plan.starts is not None or bool(plan.stops)
-                if plan.look_again is not None:
-                    pauses.append(plan.look_again)
+        rows = await self._engine.run(self._open)
+        names = {(region, key): f"service {key} in {region}" for region, key in rows}
+        self._troubles.keep_only(set(names.values()))
+        for (region, key), name in names.items():
+            try:
+                plan = await self._engine.run(self._reconcile, region, key)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this service's
+                self._troubles.add(name, error)
+                pauses.append(_RETRY)
+                continue
+            self._troubles.clear(name)
+            if plan is not None:
+                changed = changed or bool(plan.starts or plan.stops)
+                pauses += [plan.look_again] if plan.look_again is not None else []
         if changed:
             self._engine.wake()
         return min(pauses)
 
-    def _reconcile(self, region: str, service: Service, now: datetime) -> Plan:
-        tasks = self._tables.service_tasks(region, service)
-        configuration = service.settings["deploymentConfiguration"]
-        asked = Asked(
-            desired_count=service.desired_count,
-            minimum_healthy_percent=configuration["minimumHealthyPercent"],
-            maximum_percent=configuration["maximumPercent"],
-            primary=service.primary.id,
-            start_failures=service.start_failures,
-            last_failure_at=service.last_failure_at,
-            active=service.status == "ACTIVE",
-        )
-        seen = [self._seen(region, service, task, now) for task in tasks]
+    def _open(self) -> list[tuple[str, str]]:
+        return [
+            (region, service.key)
+            for region in self._tables.services.regions()
+            for service in self._tables.services.list(region)
+            if service.status != "INACTIVE"
+        ]
+
+    def _reconcile(self, region: str, key: str) -> Plan | None:
+        now = self._engine.clock()
+        before = self._tables.services.get(region, key)
+        if before is None:
+            return None
+        tasks = self._tables.service_tasks(region, before)
+        seen = [self._seen(region, before, task, now) for task in tasks]
+        service = before
         for task, view in zip(tasks, seen, strict=True):
             if view.healthy and not task.was_healthy:
                 self._tables.put_task(region, dataclasses.replace(task, was_healthy=True))
-        plan = plan_service(asked, seen, now=now)
-        service, messages = self._apply(region, service, plan, now)
-        updated, more = _settle(service, tasks, plan, now)
-        messages += more
+                service = deployments.forget_failures(service, task.started_by)
+        service, messages = _judge_deployment(service, now)
+        plan = plan_service(_asked(service), seen, now=now)
+        service, said = self._apply(region, service, plan, now)
+        messages += said
+        service, said = deployments.settle(service, tasks, plan, now)
+        messages += said
         if messages:
-            updated = updated.with_events(*messages, ids=[new_id() for _ in messages], now=now)
-        if updated != self._tables.services.get(region, service.key):
-            self._tables.put_service(region, updated)
+            service = service.with_events(*messages, ids=[new_id() for _ in messages], now=now)
+        if service != before:
+            self._tables.put_service(region, service)
         return plan
 
     def _seen(self, region: str, service: Service, task: Task, now: datetime) -> Seen:
@@ -119,22 +135,25 @@ class ServiceLoop:
     def _apply(self, region: str, service: Service, plan: Plan, now: datetime) -> tuple[Service, list[str]]:
         messages: list[str] = []
         for action in plan.stops:
-            task = self._tables.task(region, service.cluster_name, action.task_id)
+            task = self._tables.tasks.get(region, f"{service.cluster_name}/{action.task_id}")
             if task is not None:
                 self._tables.put_task(region, stop(task, action.reason, "ServiceSchedulerInitiated", now=now))
+                if action.retired:
+                    service = deployments.retire(service, task.started_by)
         if plan.stops:
             ids = " ".join(f"(task {action.task_id})" for action in plan.stops)
             messages.append(f"(service {service.name}) has stopped {len(plan.stops)} running tasks: {ids}.")
-        if plan.starts is not None:
-            service, started = self._start(region, service, plan.starts.count, now)
+        for start in plan.starts:
+            service, started = self._start(region, service, start, now)
             messages.append(started)
         return service, messages
 
-    def _start(self, region: str, service: Service, count: int, now: datetime) -> tuple[Service, str]:
+    def _start(self, region: str, service: Service, start: Start, now: datetime) -> tuple[Service, str]:
         caller = Caller(self._account, region, "", now)
+        deployment = service.deployment(start.deployment) or service.primary
         try:
             cluster = self._tables.cluster(region, service.cluster_name)
-            definition = self._tables.definition(region, service.primary.task_definition)
+            definition = self._tables.definition(region, deployment.task_definition)
             tasks = [
                 new_task(
                     self._tables,
@@ -142,43 +161,41 @@ class ServiceLoop:
                     cluster,
                     definition,
                     group=f"service:{service.name}",
-                    started_by=service.primary.id,
-                    network_configuration=service.primary.network,
-                    load_balancers=service.primary.load_balancers,
+                    started_by=deployment.id,
+                    network_configuration=deployment.network,
+                    load_balancers=deployment.load_balancers,
                     tags=_propagated(service, definition.tags),
                     overrides={},
                     exec_enabled=bool(service.settings.get("enableExecuteCommand")),
                 )
-                for _ in range(count)
+                for _ in range(start.count)
             ]
         except ApiError as error:
-            failed = dataclasses.replace(service, start_failures=service.start_failures + 1, last_failure_at=now)
+            failed = deployments.count_failure(service, deployment.id, deployments.FAILED_TO_START, now)
             return failed, f"(service {service.name}) was unable to place a task. Reason: {error.message}"
         ids = " ".join(f"(task {task.id})" for task in tasks)
         return service, f"(service {service.name}) has started {len(tasks)} tasks: {ids}."
 
 
-def _settle(service: Service, tasks: list[Task], plan: Plan, now: datetime) -> tuple[Service, list[str]]:
-    """Close what is finished: rolled-out and replaced deployments, a steady or an emptied service."""
-    messages: list[str] = []
-    in_use = {task.started_by for task in tasks}
-    primary = service.primary
-    deployments = [primary, *(item for item in service.deployments[1:] if item.id in in_use)]
-    if plan.rolled_out and primary.rollout_state is RolloutState.IN_PROGRESS:
-        primary = dataclasses.replace(
-            primary,
-            rollout_state=RolloutState.COMPLETED,
-            rollout_state_reason=f"ECS deployment {primary.id} completed.",
-            updated_at=now,
-        )
-        deployments = [primary, *deployments[1:]]
-        messages.append(f"(service {service.name}) (deployment {primary.id}) deployment completed.")
-    if plan.steady and not service.steady:
-        messages.append(f"(service {service.name}) has reached a steady state.")
-    if plan.steady and service.start_failures:
-        service = dataclasses.replace(service, start_failures=0, last_failure_at=None)
-    status = "INACTIVE" if service.status == "DRAINING" and not tasks else service.status
-    return dataclasses.replace(service, deployments=deployments, steady=plan.steady, status=status), messages
+def _asked(service: Service) -> Asked:
+    configuration = service.settings["deploymentConfiguration"]
+    return Asked(
+        desired_count=service.desired_count,
+        minimum_healthy_percent=configuration["minimumHealthyPercent"],
+        maximum_percent=configuration["maximumPercent"],
+        rollouts=deployments.rollouts(service),
+        active=service.status == "ACTIVE",
+    )
+
+
+def _judge_deployment(service: Service, now: datetime) -> tuple[Service, list[str]]:
+    """Fail the deployment that is rolled out where its circuit breaker says so."""
+    given = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
+    breaker = Breaker(enable=bool(given.get("enable")), rollback=bool(given.get("rollback")))
+    tripped = judge(service.deployments, breaker, desired_count=service.desired_count)
+    if tripped is None or service.status != "ACTIVE":
+        return service, []
+    return deployments.fail(service, tripped, now)
 
 
 def _propagated(service: Service, definition_tags: dict[str, str]) -> dict[str, str]:

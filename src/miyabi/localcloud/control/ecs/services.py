@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
 
-from miyabi.localcloud.control import network
-from miyabi.localcloud.control.ecs.clusters import EcsPart, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.base import EcsPart, invalid, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.deployments import deploy
+from miyabi.localcloud.control.ecs.service_checks import (
+    check_active,
+    check_load_balancers,
+    check_name,
+    check_settings,
+)
 from miyabi.localcloud.control.ecs.tables import arn, last_part
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
-from miyabi.model.ecs import Deployment, RolloutState, Service, Task, TaskStatus
+from miyabi.model.ecs import Cluster, Deployment, Service, Task, TaskStatus
 
 _KEPT = (
     "enableExecuteCommand",
@@ -26,25 +31,48 @@ _KEPT = (
 )
 _ROLLS_OUT = ("taskDefinition", "networkConfiguration", "loadBalancers", "platformVersion")
 """Fields whose change starts a deployment."""
+_DEFAULTS: Params = {
+    "schedulingStrategy": "REPLICA",
+    "launchType": "FARGATE",
+    "availabilityZoneRebalancing": "DISABLED",
+    "enableExecuteCommand": False,
+    "enableECSManagedTags": False,
+    "propagateTags": "NONE",
+    "placementConstraints": [],
+    "placementStrategy": [],
+    "healthCheckGracePeriodSeconds": 0,
+}
 
 
 class Services(EcsPart):
     """Create, describe, list, update and delete services."""
 
     def create_service(self, caller: Caller, params: Params) -> Result:
-        """Create a service; its scheduler starts the tasks."""
+        """Create a service; its scheduler starts the tasks. The same again answers with the one that is there."""
         cluster = self.tables.cluster(caller.region, params.get("cluster"))
-        name = params["serviceName"]
-        found = self.tables.services.get(caller.region, f"{cluster.name}/{name}")
-        if found is not None and found.status != "INACTIVE":
-            raise ApiError("InvalidParameterException", "Creation of service was not idempotent.")
-        _refuse_unsupported(params)
-        definition = self.tables.definition(caller.region, params.get("taskDefinition") or "")
+        check_name(params["serviceName"])
+        check_settings(params)
+        row = self._asked_for(caller, cluster, params)
+        found = self.tables.services.get(caller.region, row.key)
+        if found is not None and found.status == "DRAINING":
+            raise invalid("Unable to Start a service that is still Draining.")
+        if found is not None and found.status == "ACTIVE":
+            if _identity(found) != _identity(row):
+                raise invalid("Creation of service was not idempotent.")
+            return {"service": self._service_shape(caller, found, ["TAGS"])}
+        self.tables.put_service(caller.region, row)
+        return {"service": self._service_shape(caller, row, ["TAGS"])}
+
+    def _asked_for(self, caller: Caller, cluster: Cluster, params: Params) -> Service:
+        """Return the service that the parameters of a creation describe."""
+        definition = check_active(self.tables.definition(caller.region, params.get("taskDefinition") or ""))
         network_configuration = params.get("networkConfiguration") or {}
-        self._check_network(caller, network_configuration)
+        load_balancers = params.get("loadBalancers") or []
+        self.check_network(caller, network_configuration)
+        check_load_balancers(self.tables, caller.region, load_balancers, definition)
         row = Service(
-            name=name,
-            arn=arn(caller, f"service/{cluster.name}/{name}"),
+            name=params["serviceName"],
+            arn=arn(caller, f"service/{cluster.name}/{params['serviceName']}"),
             cluster_arn=cluster.arn,
             cluster_name=cluster.name,
             desired_count=params.get("desiredCount") or 0,
@@ -53,36 +81,26 @@ class Services(EcsPart):
             deployments=[],
             events=[],
             settings={
-                "schedulingStrategy": "REPLICA",
-                "launchType": "FARGATE",
-                "availabilityZoneRebalancing": "DISABLED",
-                "enableExecuteCommand": False,
-                "enableECSManagedTags": False,
-                "propagateTags": "NONE",
-                "placementConstraints": [],
-                "placementStrategy": [],
-                "healthCheckGracePeriodSeconds": 0,
+                **_DEFAULTS,
                 **{key: params[key] for key in _KEPT if params.get(key) is not None},
                 "deploymentConfiguration": _deployment_configuration({}, params),
                 "deploymentController": params.get("deploymentController") or {"type": "ECS"},
             },
             tags=tags_in(params),
         )
-        row = _deploy(
+        return deploy(
             row,
-            caller,
+            caller.now,
             task_definition=definition.arn,
             network=network_configuration,
-            load_balancers=params.get("loadBalancers") or [],
+            load_balancers=load_balancers,
             platform_version=params.get("platformVersion") or "LATEST",
         )
-        self.tables.put_service(caller.region, row)
-        return {"service": self._service_shape(caller, row, ["TAGS"])}
 
     def update_service(self, caller: Caller, params: Params) -> Result:
         """Change a service; a change of what its tasks are starts a deployment."""
         row = self._active(caller, params)
-        _refuse_unsupported(params)
+        check_settings(params)
         settings = {**row.settings, **{key: params[key] for key in _KEPT if params.get(key) is not None}}
         settings["deploymentConfiguration"] = _deployment_configuration(settings["deploymentConfiguration"], params)
         desired = row.desired_count if params.get("desiredCount") is None else params["desiredCount"]
@@ -95,26 +113,34 @@ class Services(EcsPart):
             steady=False,
         )
         if params.get("forceNewDeployment") or self._changes(caller, row, params):
-            self._check_network(caller, params.get("networkConfiguration") or primary.network)
-            reference = params.get("taskDefinition") or primary.task_definition
-            row = _deploy(
-                row,
-                caller,
-                task_definition=self.tables.definition(caller.region, reference).arn,
-                network=params.get("networkConfiguration") or primary.network,
-                load_balancers=primary.load_balancers
-                if params.get("loadBalancers") is None
-                else params["loadBalancers"],
-                platform_version=params.get("platformVersion") or primary.platform_version,
-            )
+            row = self._redeploy(caller, row, params)
         self.tables.put_service(caller.region, row)
         return {"service": self._service_shape(caller, row, ["TAGS"])}
+
+    def _redeploy(self, caller: Caller, row: Service, params: Params) -> Service:
+        primary = row.primary
+        definition = self.tables.definition(caller.region, params.get("taskDefinition") or primary.task_definition)
+        if definition.arn != primary.task_definition:
+            check_active(definition)
+        network_configuration = params.get("networkConfiguration") or primary.network
+        held = params.get("loadBalancers")
+        load_balancers = primary.load_balancers if held is None else held
+        self.check_network(caller, network_configuration)
+        check_load_balancers(self.tables, caller.region, load_balancers, definition)
+        return deploy(
+            row,
+            caller.now,
+            task_definition=definition.arn,
+            network=network_configuration,
+            load_balancers=load_balancers,
+            platform_version=params.get("platformVersion") or primary.platform_version,
+        )
 
     def delete_service(self, caller: Caller, params: Params) -> Result:
         """Drain the service: its tasks stop, then it is INACTIVE."""
         row = self._active(caller, params)
         if row.desired_count and not params.get("force"):
-            raise ApiError("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
+            raise invalid("The service cannot be stopped while it is scaled above 0.")
         primary = dataclasses.replace(row.primary, desired_count=0)
         row = dataclasses.replace(row, status="DRAINING", desired_count=0, deployments=[primary, *row.deployments[1:]])
         self.tables.put_service(caller.region, row)
@@ -124,7 +150,7 @@ class Services(EcsPart):
         """Describe the named services; unknown ones are `failures`."""
         cluster = self.tables.cluster(caller.region, params.get("cluster"))
         if len(params["services"]) > 10:
-            raise ApiError("InvalidParameterException", "Services cannot have more than 10 elements.")
+            raise invalid("Services cannot have more than 10 elements.")
         services, failures = [], []
         for name in params["services"]:
             found = self.tables.services.get(caller.region, f"{cluster.name}/{last_part(name)}")
@@ -139,7 +165,7 @@ class Services(EcsPart):
         """List the ARNs of a cluster's active services."""
         cluster = self.tables.cluster(caller.region, params.get("cluster"))
         rows = self.tables.services.list(caller.region, prefix=f"{cluster.name}/")
-        arns, token = page([row.arn for row in rows if row.status != "INACTIVE"], params, size=100)
+        arns, token = page([row.arn for row in rows if row.status != "INACTIVE"], params)
         return {"serviceArns": arns, **({"nextToken": token} if token else {})}
 
     def _active(self, caller: Caller, params: Params) -> Service:
@@ -159,33 +185,9 @@ class Services(EcsPart):
         held = {
             "networkConfiguration": primary.network,
             "loadBalancers": primary.load_balancers,
-            "platformVersion": primary.platform_version,
+            "platformVersion": "LATEST" if params.get("platformVersion") == "LATEST" else primary.platform_version,
         }
         return any(params.get(key) is not None and params[key] != held[key] for key in _ROLLS_OUT[1:])
-
-    def _check_network(self, caller: Caller, configuration: Params) -> None:
-        given = configuration.get("awsvpcConfiguration")
-        if not given or not given.get("subnets"):
-            raise ApiError(
-                "InvalidParameterException",
-                "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-            )
-        self.ensure_network(caller.region)
-        for subnet_id in given["subnets"]:
-            try:
-                network.subnet(caller.account, caller.region, subnet_id)
-            except ApiError as error:
-                raise ApiError(
-                    "InvalidParameterException",
-                    f"Error retrieving subnet information for [{subnet_id}]: {error.message}",
-                ) from error
-        for group_id in given.get("securityGroups") or []:
-            if not network.security_group_exists(caller.account, caller.region, group_id):
-                raise ApiError(
-                    "InvalidParameterException",
-                    f"Error retrieving security group information for [{group_id}]: "
-                    f"The security group '{group_id}' does not exist",
-                )
 
     def _service_shape(self, caller: Caller, row: Service, include: list[str]) -> Result:
         tasks = self.tables.service_tasks(caller.region, row)
@@ -215,6 +217,13 @@ class Services(EcsPart):
         return shape
 
 
+def _identity(row: Service) -> tuple[object, ...]:
+    """Return what must be the same for a creation to be the same."""
+    held = row.primary
+    deployed = (held.task_definition, held.network, held.load_balancers, held.platform_version)
+    return row.desired_count, row.settings, row.tags, deployed
+
+
 def counts(tasks: list[Task]) -> dict[str, int]:
     """Return running and pending counts as ECS counts them: a task that is being stopped still runs."""
     running = {TaskStatus.RUNNING, TaskStatus.DEACTIVATING, TaskStatus.STOPPING}
@@ -225,38 +234,6 @@ def counts(tasks: list[Task]) -> dict[str, int]:
             for task in tasks
         ),
     }
-
-
-def _deploy(
-    row: Service,
-    caller: Caller,
-    *,
-    task_definition: str,
-    network: Params,
-    load_balancers: list[Params],
-    platform_version: str,
-) -> Service:
-    """Return the service with a new PRIMARY deployment; the ones before become ACTIVE."""
-    deployment = Deployment(
-        id=f"ecs-svc/{secrets.randbelow(10**19):019d}",
-        status="PRIMARY",
-        task_definition=task_definition,
-        desired_count=row.desired_count,
-        created_at=caller.now,
-        updated_at=caller.now,
-        rollout_state=RolloutState.IN_PROGRESS,
-        rollout_state_reason="",
-        network=network,
-        load_balancers=load_balancers,
-        platform_version="1.4.0" if platform_version == "LATEST" else platform_version,
-        images={},
-    )
-    reason = f"ECS deployment {deployment.id} in progress."
-    deployment = dataclasses.replace(deployment, rollout_state_reason=reason)
-    before = [dataclasses.replace(held, status="ACTIVE", updated_at=caller.now) for held in row.deployments]
-    return dataclasses.replace(
-        row, deployments=[deployment, *before], steady=False, start_failures=0, last_failure_at=None
-    )
 
 
 def _deployment_configuration(held: Params, params: Params) -> Params:
@@ -295,18 +272,3 @@ def _deployment_shape(row: Service, item: Deployment, tasks: list[Task]) -> Resu
 def _network_shape(network_configuration: Params) -> Params:
     given = network_configuration.get("awsvpcConfiguration") or {}
     return {"awsvpcConfiguration": {"securityGroups": [], "assignPublicIp": "DISABLED", **given}}
-
-
-def _refuse_unsupported(params: Params) -> None:
-    controller = (params.get("deploymentController") or {}).get("type", "ECS")
-    strategy = (params.get("deploymentConfiguration") or {}).get("strategy", "ROLLING")
-    if controller != "ECS" or strategy != "ROLLING":
-        raise ApiError("UnsupportedFeatureException", "The local cloud offers ECS's rolling deployments only.")
-    if (params.get("schedulingStrategy") or "REPLICA") != "REPLICA":
-        raise ApiError("UnsupportedFeatureException", "The local cloud offers the REPLICA scheduling strategy only.")
-    if params.get("serviceRegistries") or params.get("volumeConfigurations"):
-        raise ApiError(
-            "UnsupportedFeatureException", "The local cloud offers no service registries or managed volumes."
-        )
-    if (params.get("serviceConnectConfiguration") or {}).get("enabled"):
-        raise ApiError("UnsupportedFeatureException", "The local cloud offers no Service Connect.")

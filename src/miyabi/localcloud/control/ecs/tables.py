@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
 from miyabi.localcloud.control.service import ApiError, Caller
 from miyabi.localcloud.control.store import Store, Table
 from miyabi.model.ecs import Cluster, Service, Task, TaskDefinition, TaskStatus
+from miyabi.model.load_balancing import Rule, TargetGroup
 
 
 def new_id(bytes_: int = 16) -> str:
@@ -33,6 +33,9 @@ class EcsTables:
         self.definitions = Table(store, "ecs.task_definition", TaskDefinition)
         self.services = Table(store, "ecs.service", Service)
         self.tasks = Table(store, "ecs.task", Task)
+        # Elastic Load Balancing's rows, read to check what a service names.
+        self.target_groups = Table(store, "elbv2.target_group", TargetGroup)
+        self.rules = Table(store, "elbv2.rule", Rule)
 
     def cluster(self, region: str, name_or_arn: str | None) -> Cluster:
         """Return the cluster; `ApiError` ClusterNotFoundException where there is none."""
@@ -73,20 +76,22 @@ class EcsTables:
         rows = self.tasks.list(region, prefix=f"{service.cluster_name}/")
         return [row for row in rows if row.service_name == service.name and row.last_status is not TaskStatus.STOPPED]
 
-    def open_tasks(self) -> Iterator[tuple[str, Task]]:
-        """Yield region and row of every task that has not ended."""
-        for region in self.tasks.regions():
-            for row in self.tasks.list(region):
-                if row.last_status is not TaskStatus.STOPPED:
-                    yield region, row
-
     def task_by_secret(self, secret: str) -> tuple[Task, TaskDefinition] | None:
         """Return the task whose URLs carry the secret, with its task definition."""
+        given = secret.encode("utf-8", "replace")
         for region in self.tasks.regions():
             for row in self.tasks.list(region):
-                if secrets.compare_digest(row.secret, secret):
+                if secrets.compare_digest(row.secret.encode(), given):
                     return row, self.definition(region, row.task_definition)
         return None
+
+    def has_listener(self, region: str, target_group_arn: str) -> bool:
+        """Say whether a load balancer forwards to the target group."""
+        return any(
+            group.target_group_arn == target_group_arn
+            for rule in self.rules.list(region)
+            for group in rule.action.forward
+        )
 
     def put_service(self, region: str, row: Service) -> None:
         """Keep the service's row."""

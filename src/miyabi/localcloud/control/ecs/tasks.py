@@ -6,7 +6,9 @@ import dataclasses
 from datetime import datetime
 
 from miyabi.localcloud.control import network
-from miyabi.localcloud.control.ecs.clusters import EcsPart, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.base import EcsPart, invalid, page, tags_in, tags_out
+from miyabi.localcloud.control.ecs.definitions import sizes_in
+from miyabi.localcloud.control.ecs.service_checks import check_active
 from miyabi.localcloud.control.ecs.tables import EcsTables, arn, last_part, new_id
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.ecs import Cluster, Container, Json, Task, TaskDefinition, TaskStatus
@@ -19,11 +21,17 @@ class Tasks(EcsPart):
     def run_task(self, caller: Caller, params: Params) -> Result:
         """Start tasks that no service keeps."""
         cluster = self.tables.cluster(caller.region, params.get("cluster"))
-        definition = self.tables.definition(caller.region, params["taskDefinition"])
-        configuration = params.get("networkConfiguration") or {}
-        count = params.get("count") or 1
+        count = 1 if params.get("count") is None else params["count"]
         if not 1 <= count <= 10:
-            raise ApiError("InvalidParameterException", "Count must be between 1 and 10.")
+            raise invalid("Count must be between 1 and 10.")
+        if (params.get("launchType") or "FARGATE") != "FARGATE":
+            raise ApiError("UnsupportedFeatureException", "The local cloud offers the launch type FARGATE only.")
+        if (params.get("group") or "").startswith("service:"):
+            raise invalid("The group prefix service: is reserved for the tasks of services.")
+        definition = check_active(self.tables.definition(caller.region, params["taskDefinition"]))
+        configuration = params.get("networkConfiguration") or {}
+        self.check_network(caller, configuration)
+        overrides = _overrides(params.get("overrides") or {}, definition)
         tasks = [
             new_task(
                 self.tables,
@@ -35,7 +43,7 @@ class Tasks(EcsPart):
                 network_configuration=configuration,
                 load_balancers=[],
                 tags=tags_in(params),
-                overrides=params.get("overrides") or {},
+                overrides=overrides,
                 exec_enabled=bool(params.get("enableExecuteCommand")),
             )
             for _ in range(count)
@@ -46,7 +54,7 @@ class Tasks(EcsPart):
         """Stop a task; its service starts another."""
         found = self.tables.task(caller.region, params.get("cluster"), params["task"])
         if found is None:
-            raise ApiError("InvalidParameterException", "The referenced task was not found.")
+            raise invalid("The referenced task was not found.")
         stopped = stop(found, params.get("reason") or "Task stopped by user", "UserInitiated", now=caller.now)
         self.tables.put_task(caller.region, stopped)
         return {"task": task_shape(stopped, [])}
@@ -88,6 +96,15 @@ class Tasks(EcsPart):
         return {"containerInstanceArns": []}
 
 
+def _overrides(given: Params, definition: TaskDefinition) -> Params:
+    """Return a request's overrides; refuse those of containers that there are not."""
+    names = {container["name"] for container in definition.definition["containerDefinitions"]}
+    for entry in given.get("containerOverrides") or []:
+        if entry.get("name") not in names:
+            raise invalid(f"Override for container named {entry.get('name')} is not a container in the TaskDefinition.")
+    return {**given, **sizes_in(given)}
+
+
 def stop(task: Task, reason: str, code: str, *, now: datetime) -> Task:
     """Return the task with the wish that it stops; the first reason stays."""
     if task.desired_status is TaskStatus.STOPPED:
@@ -119,10 +136,7 @@ def new_task(
     """Place a task, keep its row and return it."""
     given = network_configuration.get("awsvpcConfiguration") or {}
     if not given.get("subnets"):
-        raise ApiError(
-            "InvalidParameterException",
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        )
+        raise invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
     subnets = {found: network.subnet(caller.account, caller.region, found) for found in given["subnets"]}
     taken = [
         Place(row.subnet_id, row.zone)

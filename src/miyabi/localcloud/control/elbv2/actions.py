@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from miyabi.localcloud.control.elbv2.fields import is_port, number, text
 from miyabi.localcloud.control.elbv2.nouns import invalid, unsupported
 from miyabi.localcloud.control.service import ApiError
 from miyabi.model.load_balancing import Action, FixedResponse, Redirect, WeightedTargetGroup
 
 _CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
+_FIXED_STATUS = re.compile("[245][0-9]{2}")
+_UNWRITABLE = re.compile("[\\0\ud800-\udfff]")
 _REDIRECTS = {"HTTP_301": 301, "HTTP_302": 302}
 
 
@@ -21,7 +25,7 @@ def parse_actions(actions: Sequence[dict[str, Any]]) -> Action:
         kinds = ", ".join(str(action.get("Type")) for action in actions)
         raise unsupported(f"several actions in a rule ({kinds}): authentication has nothing to speak to")
     (action,) = actions
-    match action["Type"]:
+    match text(action, "Type"):
         case "forward":
             return Action(forward=_forward(action))
         case "fixed-response":
@@ -37,7 +41,7 @@ def _forward(action: dict[str, Any]) -> tuple[WeightedTargetGroup, ...]:
     if (config.get("TargetGroupStickinessConfig") or {}).get("Enabled"):
         raise unsupported("target group stickiness")
     groups = tuple(
-        WeightedTargetGroup(group["TargetGroupArn"], 1 if group.get("Weight") is None else group["Weight"])
+        WeightedTargetGroup(text(group, "TargetGroupArn"), _weight(group.get("Weight")))
         for group in config.get("TargetGroups") or []
     )
     single = action.get("TargetGroupArn")
@@ -51,9 +55,11 @@ def _forward(action: dict[str, Any]) -> tuple[WeightedTargetGroup, ...]:
         raise invalid("A target group is named twice in a forward action")
     if len(groups) > 5:
         raise ApiError("TooManyTargetGroups", "A forward action takes at most 5 target groups")
-    if any(not 0 <= group.weight <= 999 for group in groups):
-        raise invalid("The weight of a target group must be between 0 and 999")
     return groups
+
+
+def _weight(weight: Any) -> int:
+    return 1 if weight is None else number(weight, "Weight", range(1000))
 
 
 def _fixed_response(config: dict[str, Any]) -> FixedResponse:
@@ -62,12 +68,14 @@ def _fixed_response(config: dict[str, Any]) -> FixedResponse:
         config.get("ContentType") or "text/plain",
         config.get("MessageBody") or "",
     )
-    if not (status.isdecimal() and len(status) == 3 and status[0] in "245"):
+    if not _FIXED_STATUS.fullmatch(status):
         raise invalid(f"Fixed response status code '{status}' must match 2XX, 4XX or 5XX")
     if kind not in _CONTENT_TYPES:
         raise invalid(f"Fixed response content type '{kind}' must be one of [{', '.join(_CONTENT_TYPES)}]")
-    if len(body) > 1024 or "\0" in body:
+    if len(body) > 1024:
         raise invalid("Fixed response body must hold at most 1024 characters")
+    if _UNWRITABLE.search(body):
+        raise invalid("Fixed response body must not hold NUL or half of a surrogate pair")
     return FixedResponse(int(status), kind, body)
 
 
@@ -85,7 +93,7 @@ def _redirect(config: dict[str, Any]) -> Redirect:
     if redirect.protocol not in {"HTTP", "HTTPS", "#{protocol}"}:
         raise invalid(f"Redirect protocol '{redirect.protocol}' must be HTTP, HTTPS or #{{protocol}}")
     port = redirect.port
-    if port != "#{port}" and not (port.isdecimal() and 1 <= int(port) <= 65535):
+    if port != "#{port}" and not is_port(port):
         raise invalid(f"Redirect port '{port}' must be #{{port}} or between 1 and 65535")
     if not redirect.path.startswith("/"):
         raise invalid(f"Redirect path '{redirect.path}' must begin with '/'")

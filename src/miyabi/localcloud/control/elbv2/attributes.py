@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from miyabi.localcloud.control.elbv2.nouns import invalid, unsupported
 
 _BOOLEAN = ("true", "false")
+_NUMBER = re.compile("[0-9]{1,9}")
+_HEADER_VALUE = re.compile("([!-~]([ -~]{0,1022}[!-~])?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +18,18 @@ class Attribute:
     """One attribute. `offered` are the values that the local cloud can do; None = all that are allowed."""
 
     default: str
-    allowed: tuple[str, ...] | range | None = None
+    allowed: tuple[str, ...] | range | re.Pattern[str] | None = None
     offered: tuple[str, ...] | None = None
 
     def check(self, key: str, value: str) -> None:
         """Raise what AWS raises for a value that it does not know, or UnsupportedOperation."""
         if isinstance(self.allowed, range):
-            if not (value.isdecimal() and int(value) in self.allowed):
+            if not (_NUMBER.fullmatch(value) and int(value) in self.allowed):
                 bounds = f"between {self.allowed.start} and {self.allowed.stop - 1}"
                 raise invalid(f"'{key}' value must be {bounds}")
+        elif isinstance(self.allowed, re.Pattern):
+            if not self.allowed.fullmatch(value):
+                raise invalid(f"'{key}' value '{value}' is not valid")
         elif self.allowed is not None and value not in self.allowed:
             raise invalid(f"'{key}' value must be one of [{', '.join(self.allowed)}]")
         if self.offered is not None and value not in self.offered:
@@ -83,7 +89,7 @@ TARGET_GROUP: Attributes = {
 LISTENER: Attributes = {
     "routing.http.response.server.enabled": Attribute("true", _BOOLEAN),
     **{
-        f"routing.http.response.{header}.header_value": Attribute("")
+        f"routing.http.response.{header}.header_value": Attribute("", _HEADER_VALUE)
         for header in (
             "strict_transport_security",
             "access_control_allow_origin",

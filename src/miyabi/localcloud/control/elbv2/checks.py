@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from datetime import datetime, timedelta
 
 from miyabi.localcloud.control.elbv2.targets import Checked, Targets
 from miyabi.localcloud.control.engine import Engine
 from miyabi.model.load_balancing import TRAFFIC_PORT, HealthCheck
 from miyabi.policy.target_health import FAILED, TIMED_OUT, CheckResult, judge_status, next_check_after
+
+log = logging.getLogger(__name__)
 
 _IDLE = timedelta(seconds=5)
 _AT_ONCE = 64
@@ -53,18 +56,22 @@ class CheckLoop:
         return max(min(pauses), timedelta(milliseconds=20))
 
     async def close(self) -> None:
-        """Stop what is running."""
+        """Abandon the checks that are running: the loop takes no further step."""
         tasks = [*self._running.values(), *([self._flush] if self._flush else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()  # a task that had not begun removes nothing
 
     async def _check(self, checked: Checked) -> None:
         try:
             async with self._slots:
                 result = await probe(checked.target.address, checked.target.port, checked.check)
+        except Exception:
+            log.exception("the health check of %s cannot be made", checked.target.key)
+            result = FAILED
         finally:
-            del self._running[_key(checked)]
+            self._running.pop(_key(checked), None)
         self._results.append((checked, result))
         if self._flush is None:
             self._flush = asyncio.create_task(self._record())
@@ -75,6 +82,8 @@ class CheckLoop:
             while self._results:
                 batch, self._results = self._results, []
                 await self._engine.run(self._service.record_checks, batch, self._engine.clock())
+        except Exception:
+            log.exception("the results of health checks are lost; the next checks replace them")
         finally:
             self._flush = None
 
@@ -91,7 +100,7 @@ async def probe(address: str, port: int, check: HealthCheck) -> CheckResult:
             status = await _status(address, checked_port, check.path)
     except TimeoutError:
         return TIMED_OUT
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, OverflowError):  # the last: a port that is none
         return FAILED
     return judge_status(status, check.matcher)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from miyabi.localcloud.control.elbv2.fields import text
 from miyabi.localcloud.control.elbv2.nouns import invalid, unsupported
 from miyabi.localcloud.control.service import ApiError
 from miyabi.model.load_balancing import Condition
@@ -65,7 +66,8 @@ def _parse(condition: dict[str, Any]) -> Condition:
 def _value(field: str, value: Any) -> str:
     if field != "query-string":
         return str(value)
-    return f"{value['Key']}={value['Value']}" if value.get("Key") else str(value["Value"])
+    wanted = text(value, "Value")
+    return f"{text(value, 'Key')}={wanted}" if value.get("Key") else wanted
 
 
 def _check_networks(values: Sequence[str]) -> None:

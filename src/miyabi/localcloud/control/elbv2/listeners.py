@@ -7,8 +7,10 @@ from typing import Any
 
 from miyabi.localcloud.control.elbv2.actions import describe_actions, parse_actions
 from miyabi.localcloud.control.elbv2.attributes import LISTENER, changed, defaults
-from miyabi.localcloud.control.elbv2.nouns import as_pairs, invalid, new_id, page, pairs, unsupported
+from miyabi.localcloud.control.elbv2.fields import PORTS, number, pairs
+from miyabi.localcloud.control.elbv2.nouns import as_pairs, invalid, new_id, page, unsupported
 from miyabi.localcloud.control.elbv2.rules import Rules, new_rule_arn
+from miyabi.localcloud.control.elbv2.tags import asked_tags
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.load_balancing import Listener, LoadBalancer, Rule
 
@@ -20,7 +22,7 @@ class Listeners(Rules):
         """Create an HTTP listener on a free port of the load balancer."""
         region = caller.region
         balancer = self.find_load_balancer(region, params["LoadBalancerArn"])
-        action = parse_actions(params["DefaultActions"])
+        action, tags = parse_actions(params["DefaultActions"]), asked_tags(params)
         for key in ("Protocol", "Port"):
             if params.get(key) is None:
                 raise invalid(f"A {key} must be specified")
@@ -32,7 +34,7 @@ class Listeners(Rules):
         rule = Rule(new_rule_arn(arn), arn, None, (), action)
         self.listeners.put(region, arn, row)
         self.rules.put(region, rule.arn, rule)
-        self.put_tags(region, arn, pairs(params.get("Tags")))
+        self.put_tags(region, arn, tags)
         self.refresh_use(region)
         self.on_change()
         return {"Listeners": [self._describe_listener(region, row)]}
@@ -98,8 +100,7 @@ class Listeners(Rules):
         self.tags.delete(region, listener.arn)
 
     def _free_port(self, region: str, balancer: LoadBalancer, port: int) -> int:
-        if not 1 <= port <= 65535:
-            raise invalid(f"Port '{port}' must be between 1 and 65535")
+        number(port, "Port", PORTS)
         for other in self.listeners_of(region, balancer.arn):
             if balancer.bound_port(other.port) == balancer.bound_port(port):
                 raise ApiError(

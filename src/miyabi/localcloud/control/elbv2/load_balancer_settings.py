@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from miyabi.localcloud.control.elbv2.attributes import LOAD_BALANCER, changed
+from miyabi.localcloud.control.elbv2.fields import pairs
 from miyabi.localcloud.control.elbv2.load_balancers import LoadBalancers, describe_zones
-from miyabi.localcloud.control.elbv2.nouns import as_pairs, pairs, unsupported
+from miyabi.localcloud.control.elbv2.nouns import as_pairs, unsupported
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 
 

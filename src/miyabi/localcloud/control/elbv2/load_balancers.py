@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from miyabi.localcloud.control.elbv2.attributes import LOAD_BALANCER, defaults
+from miyabi.localcloud.control.elbv2.fields import text
 from miyabi.localcloud.control.elbv2.listeners import Listeners
-from miyabi.localcloud.control.elbv2.nouns import NAME, invalid, new_id, page, pairs, unsupported
+from miyabi.localcloud.control.elbv2.nouns import NAME, invalid, new_id, page, unsupported
 from miyabi.localcloud.control.elbv2.ports import low_port_offset
+from miyabi.localcloud.control.elbv2.tags import asked_tags
 from miyabi.localcloud.control.network import security_group_exists, subnet
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.load_balancing import LoadBalancer, ZoneMapping
@@ -39,7 +41,7 @@ class LoadBalancers(Listeners):
 
     def create_load_balancer(self, caller: Caller, params: Params) -> Result:
         """Create an application load balancer with its own address; the same request again returns it."""
-        row = self._asked_load_balancer(caller, params)
+        row, tags = self._asked_load_balancer(caller, params), asked_tags(params)
         for other in self.load_balancers.list(caller.region):
             if other.name == row.name:
                 if _settings(other) != _settings(row):
@@ -54,7 +56,7 @@ class LoadBalancers(Listeners):
         address = self.addresses.lease(_owner(row.arn), first.cidr)
         row = _with_address(row, address)
         self.load_balancers.put(caller.region, row.arn, row)
-        self.put_tags(caller.region, row.arn, pairs(params.get("Tags")))
+        self.put_tags(caller.region, row.arn, tags)
         self.on_change()
         return {"LoadBalancers": [_describe(row, caller.region)]}
 
@@ -120,7 +122,7 @@ class LoadBalancers(Listeners):
     def zones(self, caller: Caller, params: Params) -> tuple[ZoneMapping, ...]:
         """Return the zones of the subnets that a request names."""
         ids: Sequence[str] = params.get("Subnets") or [
-            mapping["SubnetId"] for mapping in params.get("SubnetMappings") or []
+            text(mapping, "SubnetId") for mapping in params.get("SubnetMappings") or []
         ]
         self.ensure_network(caller.region)
         found = [subnet(caller.account, caller.region, subnet_id) for subnet_id in dict.fromkeys(ids)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from miyabi.localcloud.control.addresses import AddressBook
@@ -121,11 +121,6 @@ def unsupported(what: str) -> ApiError:
     return ApiError("UnsupportedOperation", f"The local cloud does not offer {what}.")
 
 
-def pairs(entries: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return a list of Key and Value as a dict."""
-    return {entry["Key"]: entry.get("Value") or "" for entry in entries or ()}
-
-
 def as_pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
     """Return a dict as a list of Key and Value."""
     return [{"Key": key, "Value": value} for key, value in values.items()]
@@ -133,8 +128,8 @@ def as_pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
 
 def page(rows: Sequence[Row], params: Params, key: Callable[[Row], str]) -> tuple[list[Row], str | None]:
     """Return one page of rows and the marker of the next: the key of its first row."""
-    size = params.get("PageSize") or _PAGE
-    if not 1 <= size <= _PAGE:
+    size = _PAGE if params.get("PageSize") is None else params["PageSize"]
+    if not isinstance(size, int) or not 1 <= size <= _PAGE:
         raise invalid(f"1 validation error detected: PageSize must be between 1 and {_PAGE}.")
     start = 0
     if params.get("Marker"):

@@ -7,12 +7,14 @@ from typing import Any
 
 from miyabi.localcloud.control.elbv2.actions import describe_actions, parse_actions
 from miyabi.localcloud.control.elbv2.conditions import describe_conditions, parse_conditions
-from miyabi.localcloud.control.elbv2.nouns import invalid, new_id, page, pairs, unsupported
-from miyabi.localcloud.control.elbv2.tags import Tags
+from miyabi.localcloud.control.elbv2.fields import number, text
+from miyabi.localcloud.control.elbv2.nouns import invalid, new_id, page, unsupported
+from miyabi.localcloud.control.elbv2.tags import Tags, asked_tags
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.load_balancing import Action, Rule
 
 _MOST = 100
+_PRIORITIES = range(1, 50001)
 
 
 class Rules(Tags):
@@ -24,20 +26,20 @@ class Rules(Tags):
         listener = self.find_listener(region, params["ListenerArn"])
         if params.get("Transforms"):
             raise unsupported("transforms of rules")
-        held = self.rules_of(region, listener.arn)
+        held, tags = self.rules_of(region, listener.arn), asked_tags(params)
         if len(held) > _MOST:
             raise ApiError("TooManyRules", f"The maximum number of rules on a load balancer is {_MOST}")
         row = Rule(
             arn=new_rule_arn(listener.arn),
             listener_arn=listener.arn,
-            priority=_priority(params["Priority"]),
+            priority=number(params["Priority"], "Priority", _PRIORITIES),
             conditions=parse_conditions(params["Conditions"]),
             action=parse_actions(params["Actions"]),
         )
         if any(rule.priority == row.priority for rule in held):
             raise ApiError("PriorityInUse", f"Priority '{row.priority}' is currently in use")
         self.check_groups(region, listener.load_balancer_arn, row.action)
-        self.put_tags(region, row.arn, pairs(params.get("Tags")))
+        self.put_tags(region, row.arn, tags)
         return self._put_rules(region, row)
 
     def describe_rules(self, caller: Caller, params: Params) -> Result:
@@ -84,10 +86,11 @@ class Rules(Tags):
         region = caller.region
         rows = []
         for entry in params["RulePriorities"]:
-            row = self._find_rule(region, entry["RuleArn"])
+            row = self._find_rule(region, text(entry, "RuleArn"))
             if row.priority is None:
                 raise ApiError("OperationNotPermitted", f"Default rule '{row.arn}' has no priority")
-            rows.append(dataclasses.replace(row, priority=_priority(entry["Priority"])))
+            priority = number(entry.get("Priority"), "Priority", _PRIORITIES)
+            rows.append(dataclasses.replace(row, priority=priority))
         changed = {row.arn for row in rows}
         for listener_arn in {row.listener_arn for row in rows}:
             others = [rule for rule in self.rules_of(region, listener_arn) if rule.arn not in changed]
@@ -142,9 +145,3 @@ def describe_rule(row: Rule) -> dict[str, Any]:
         "Actions": describe_actions(row.action),
         "IsDefault": row.priority is None,
     }
-
-
-def _priority(priority: int) -> int:
-    if not 1 <= priority <= 50000:
-        raise invalid(f"Priority '{priority}' must be between 1 and 50000")
-    return priority

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+from miyabi.localcloud.control.elbv2.acceptance import Acceptance, leave_out
 from miyabi.localcloud.control.elbv2.desired import Desired, Draining, desired
 from miyabi.localcloud.control.elbv2.haproxy_plan import finished, plan_servers
 from miyabi.localcloud.control.elbv2.nouns import Nouns
@@ -20,6 +21,7 @@ from miyabi.model.load_balancing import LoadBalancer
 
 log = logging.getLogger(__name__)
 
+_NOTHING: Mapping[str, str] = {}
 _IDLE = timedelta(seconds=5)
 _SOON = timedelta(milliseconds=100)
 _RETRY = timedelta(seconds=1)
@@ -36,6 +38,7 @@ class SyncLoop:
         self._engine = engine
         self._service = service
         self._driver = driver
+        self._acceptance = Acceptance(driver)
         self._refused: Mapping[str, str] = {}
         self._silent_for = 0
 
@@ -46,23 +49,25 @@ class SyncLoop:
         if seen is None and wanted.config.frontends and await self._driver.is_running():
             return await self._await_answer()
         self._silent_for = 0
-        refused = self._refusals(wanted.config, seen)
-        if refused and seen is None and await self._driver.is_running():
+        taken = self._refusals(wanted.config, seen)
+        if taken and seen is None and await self._driver.is_running():
             return _SOON  # the supervisor restarted it just now: it may hold those ports itself
-        self._log_refusals(refused)
-        config = _without(wanted.config, refused)
+        config = _without(wanted.config, taken)
         try:
+            invalid = await self._acceptance.refused(config, starting=seen is None)
+            config = leave_out(config, invalid)
+            self._log_refusals(taken | invalid)
             changed = await self._apply(config, seen)
         except NotFound as error:
             await self._report(wanted, None, dict.fromkeys(_names(wanted.config), error.message))
             raise
         if changed:
             seen = await self._driver.observe()
-        await self._report(wanted, seen, refused)
+        await self._report(wanted, seen, taken, invalid)
         waiting = await self._finish(wanted.draining, seen, serving=bool(config.frontends))
         if changed or waiting:
             return _SOON
-        return _RETRY if refused else _IDLE
+        return _RETRY if taken else _IDLE
 
     async def _await_answer(self) -> timedelta:
         self._silent_for += 1
@@ -119,17 +124,23 @@ class SyncLoop:
             log.info("listener %s can serve again", name)
         self._refused = dict(refused)
 
-    async def _report(self, wanted: Desired, seen: Observed | None, refused: Mapping[str, str]) -> None:
-        """Write down each load balancer's state where it differs from what is observed."""
+    async def _report(
+        self, wanted: Desired, seen: Observed | None, taken: Mapping[str, str], invalid: Mapping[str, str] = _NOTHING
+    ) -> None:
+        """Write down each load balancer's state where it differs from what is observed.
+
+        taken, invalid: why listeners cannot serve, for their port or for their configuration.
+        """
         served = seen.current.frontends if seen is not None else frozenset()
         changes = []
         for balancer in wanted.balancers:
-            problems = [refused[name] for name in balancer.frontends if name in refused]
+            problems = [taken[name] for name in balancer.frontends if name in taken]
+            invalids = [invalid[name] for name in balancer.frontends if name in invalid]
             ready = all(name in served for name in balancer.frontends)
             if not balancer.frontends:
                 reason = refusal(balancer.row.address, 0)
                 problems, ready = ([reason] if reason else []), reason is None
-            state = _state(balancer.row, problems, ready=ready)
+            state = _state(balancer.row, problems, invalids, ready=ready)
             if state != (balancer.row.state, balancer.row.state_reason):
                 changes.append((balancer.region, balancer.row.arn, *state))
         if changes:
@@ -157,10 +168,11 @@ def _without(config: Config, refused: Mapping[str, str]) -> Config:
     return dataclasses.replace(config, frontends=kept)
 
 
-def _state(row: LoadBalancer, problems: list[str], *, ready: bool) -> tuple[str, str | None]:
+def _state(row: LoadBalancer, taken: list[str], invalid: list[str], *, ready: bool) -> tuple[str, str | None]:
     """Return state and reason. A load balancer that was active once does not become provisioning again."""
-    if problems:
-        return ("failed" if row.state in {"provisioning", "failed"} else "active_impaired"), "; ".join(problems)
+    if taken or invalid:
+        never_up = taken and row.state in {"provisioning", "failed"}
+        return ("failed" if never_up else "active_impaired"), "; ".join([*taken, *invalid])
     return ("active", None) if ready else (row.state, row.state_reason)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from miyabi.localcloud.control.elbv2.nouns import Nouns, as_pairs, invalid, pairs
+from miyabi.localcloud.control.elbv2.fields import pairs
+from miyabi.localcloud.control.elbv2.nouns import Nouns, as_pairs, invalid
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 
 _MOST = 50
@@ -15,21 +16,21 @@ class Tags(Nouns):
 
     def add_tags(self, caller: Caller, params: Params) -> Result:
         """Add tags or replace their values."""
+        added = asked_tags(params)
         for arn in params["ResourceArns"]:
             self._require_resource(caller.region, arn)
-            keys = [tag["Key"] for tag in params["Tags"]]
-            if len(set(keys)) < len(keys):
-                raise ApiError("DuplicateTagKeys", "A tag key was specified more than once")
-            held = self.tags.get(caller.region, arn) or {}
-            self.put_tags(caller.region, arn, held | pairs(params["Tags"]))
+            _check_count((self.tags.get(caller.region, arn) or {}) | added)
+        for arn in params["ResourceArns"]:
+            self.put_tags(caller.region, arn, (self.tags.get(caller.region, arn) or {}) | added)
         return {}
 
     def remove_tags(self, caller: Caller, params: Params) -> Result:
         """Remove tags; keys that are not there are no error."""
+        gone = set(params["TagKeys"])
         for arn in params["ResourceArns"]:
             self._require_resource(caller.region, arn)
+        for arn in params["ResourceArns"]:
             held = self.tags.get(caller.region, arn) or {}
-            gone = set(params["TagKeys"])
             self.put_tags(caller.region, arn, {key: value for key, value in held.items() if key not in gone})
         return {}
 
@@ -44,12 +45,7 @@ class Tags(Nouns):
         return {"TagDescriptions": described}
 
     def put_tags(self, region: str, arn: str, tags: Mapping[str, str]) -> None:
-        """Set a resource's tags; TooManyTags, ValidationError."""
-        if len(tags) > _MOST:
-            raise ApiError("TooManyTags", f"The maximum number of tags on a resource is {_MOST}")
-        for key in tags:
-            if key.lower().startswith("aws:"):
-                raise invalid(f"Tag keys may not begin with 'aws:': '{key}'")
+        """Set a resource's tags, which have been checked."""
         self.tags.put(region, arn, dict(tags))
 
     def _require_resource(self, region: str, arn: str) -> None:
@@ -66,3 +62,23 @@ class Tags(Nouns):
                     raise ApiError("RuleNotFound", f"One or more rules not found: '{arn}'")
             case _:
                 raise invalid(f"'{arn}' is not a valid ARN of Elastic Load Balancing")
+
+
+def asked_tags(params: Params) -> dict[str, str]:
+    """Return the tags that a request gives; ValidationError, DuplicateTagKeys, TooManyTags.
+
+    Asked before anything is written: a refused request must leave nothing behind.
+    """
+    tags = pairs(params.get("Tags"))
+    if len(tags) < len(params.get("Tags") or []):
+        raise ApiError("DuplicateTagKeys", "A tag key was specified more than once")
+    for key in tags:
+        if key.lower().startswith("aws:"):
+            raise invalid(f"Tag keys may not begin with 'aws:': '{key}'")
+    _check_count(tags)
+    return tags
+
+
+def _check_count(tags: Mapping[str, str]) -> None:
+    if len(tags) > _MOST:
+        raise ApiError("TooManyTags", f"The maximum number of tags on a resource is {_MOST}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 from typing import Any
 
 from miyabi.localcloud.control.elbv2.attributes import TARGET_GROUP, changed, defaults
-from miyabi.localcloud.control.elbv2.nouns import NAME, as_pairs, invalid, new_id, page, pairs, unsupported
-from miyabi.localcloud.control.elbv2.tags import Tags
+from miyabi.localcloud.control.elbv2.fields import PORTS, is_port, number, pairs
+from miyabi.localcloud.control.elbv2.nouns import NAME, as_pairs, invalid, new_id, page, unsupported
+from miyabi.localcloud.control.elbv2.tags import Tags, asked_tags
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.load_balancing import TRAFFIC_PORT, HealthCheck, TargetGroup
-from miyabi.policy.target_health import matches
+
+_MATCHER = re.compile(r"[0-9]{3}(-[0-9]{3})?(,[0-9]{3}(-[0-9]{3})?)*")
 
 
 class TargetGroups(Tags):
@@ -19,7 +22,7 @@ class TargetGroups(Tags):
 
     def create_target_group(self, caller: Caller, params: Params) -> Result:
         """Create a target group; the same request again returns it."""
-        row = _asked(caller, params)
+        row, tags = _asked(caller, params), asked_tags(params)
         for other in self.target_groups.list(caller.region):
             if other.name == row.name:
                 if dataclasses.replace(row, arn=other.arn, attributes=other.attributes) != other:
@@ -29,7 +32,7 @@ class TargetGroups(Tags):
                     )
                 return {"TargetGroups": [self._describe_group(caller.region, other)]}
         self.target_groups.put(caller.region, row.arn, row)
-        self.put_tags(caller.region, row.arn, pairs(params.get("Tags")))
+        self.put_tags(caller.region, row.arn, tags)
         return {"TargetGroups": [self._describe_group(caller.region, row)]}
 
     def describe_target_groups(self, caller: Caller, params: Params) -> Result:
@@ -103,7 +106,7 @@ def _asked(caller: Caller, params: Params) -> TargetGroup:
     if target_type != "ip":
         raise unsupported(f"the target type {target_type}: use ip, as tasks of Fargate need")
     for key in ("Protocol", "Port", "VpcId"):
-        if not params.get(key):
+        if params.get(key) in {None, ""}:
             raise invalid(f"A {key} must be specified")
     if params["Protocol"] != "HTTP" or (params.get("ProtocolVersion") or "HTTP1") != "HTTP1":
         asked = f"{params['Protocol']} {params.get('ProtocolVersion') or ''}".strip()
@@ -114,7 +117,7 @@ def _asked(caller: Caller, params: Params) -> TargetGroup:
         arn=f"arn:aws:elasticloadbalancing:{caller.region}:{caller.account}:targetgroup/{name}/{new_id()}",
         name=name,
         vpc_id=params["VpcId"],
-        port=_port(params["Port"]),
+        port=number(params["Port"], "Port", PORTS),
         protocol="HTTP",
         protocol_version="HTTP1",
         target_type="ip",
@@ -122,12 +125,6 @@ def _asked(caller: Caller, params: Params) -> TargetGroup:
         health_check=_health_check(params, HealthCheck()),
         attributes=defaults(TARGET_GROUP),
     )
-
-
-def _port(port: int) -> int:
-    if not 1 <= port <= 65535:
-        raise invalid(f"Port '{port}' must be between 1 and 65535")
-    return port
 
 
 def _health_check(params: Params, before: HealthCheck) -> HealthCheck:
@@ -150,7 +147,7 @@ def _health_check(params: Params, before: HealthCheck) -> HealthCheck:
         raise invalid(f"Health check timeout '{timeout}' must be smaller than the interval '{interval}'")
     if not check.path.startswith("/") or len(check.path) > 1024 or not check.path.isprintable() or " " in check.path:
         raise invalid(f"Health check path '{check.path}' must begin with a '/' and hold at most 1024 characters")
-    if check.port != TRAFFIC_PORT and not (check.port.isdecimal() and 1 <= int(check.port) <= 65535):
+    if check.port != TRAFFIC_PORT and not is_port(check.port):
         raise invalid(f"Health check port '{check.port}' must be '{TRAFFIC_PORT}' or a port number")
     return check
 
@@ -159,27 +156,17 @@ def _seconds(params: Params, key: str, before: timedelta, low: int, high: int) -
     value = params.get(key)
     if value is None:
         return before
-    if not low <= value <= high:
-        raise invalid(f"{key} '{value}' must be between {low} and {high}")
-    return timedelta(seconds=value)
+    return timedelta(seconds=number(value, key, range(low, high + 1)))
 
 
 def _threshold(params: Params, key: str, before: int) -> int:
     value = params.get(key)
-    if value is None:
-        return before
-    if not 2 <= value <= 10:
-        raise invalid(f"{key} '{value}' must be between 2 and 10")
-    return int(value)
+    return before if value is None else number(value, key, range(2, 11))
 
 
 def _matcher(matcher: str) -> str:
-    try:
-        matches(200, matcher)
-        codes = [int(code) for part in matcher.split(",") for code in part.split("-")]
-    except ValueError:
-        codes = [0]
-    if any(not 200 <= code <= 499 for code in codes):
+    codes = re.findall("[0-9]{3}", matcher) if _MATCHER.fullmatch(matcher) else ["0"]
+    if any(not 200 <= int(code) <= 499 for code in codes):
         raise invalid(f"Health check matcher HTTP code '{matcher}' must be within '200-499'")
     return matcher
 

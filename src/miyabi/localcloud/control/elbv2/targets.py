@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from miyabi.localcloud.control.elbv2.fields import PORTS, number, optional_port, text
 from miyabi.localcloud.control.elbv2.nouns import Nouns, with_health
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.load_balancing import (
@@ -44,11 +45,13 @@ class Targets(Nouns):
     def register_targets(self, caller: Caller, params: Params) -> Result:
         """Register targets by address; a draining one is registered anew."""
         group = self.find_target_group(caller.region, params["TargetGroupArn"])
-        for entry in params["Targets"]:
-            address = _address(entry["Id"])
-            self._register(
-                caller.region, group, address, entry.get("Port") or group.port, entry.get("AvailabilityZone")
-            )
+        # All are read before one is registered: a refused request must leave nothing behind.
+        asked = [
+            (_address(text(entry, "Id")), optional_port(entry) or group.port, entry.get("AvailabilityZone"))
+            for entry in params["Targets"]
+        ]
+        for address, port, zone in asked:
+            self._register(caller.region, group, address, port, zone)
         self.on_change()
         return {}
 
@@ -56,9 +59,10 @@ class Targets(Nouns):
         """Let targets drain; without a port, every port of the address."""
         group = self.find_target_group(caller.region, params["TargetGroupArn"])
         held = self.targets_of(caller.region, group.arn)
-        for entry in params["Targets"]:
+        asked = [(text(entry, "Id"), optional_port(entry)) for entry in params["Targets"]]
+        for address, port in asked:
             for target in held:
-                if target.address == entry["Id"] and entry.get("Port") in {None, target.port}:
+                if target.address == address and port in {None, target.port}:
                     self._drain(caller.region, target, caller.now)
         self.on_change()
         return {}
@@ -72,10 +76,10 @@ class Targets(Nouns):
             return {"TargetHealthDescriptions": [_describe(row, group) for row in rows]}
         described = []
         for entry in wanted:
-            key = target_key(group.arn, entry["Id"], entry.get("Port") or group.port)
-            found = self.targets.get(caller.region, key)
+            address, port = text(entry, "Id"), optional_port(entry) or group.port
+            found = self.targets.get(caller.region, target_key(group.arn, address, port))
             missing = {
-                "Target": {"Id": entry["Id"], "Port": entry.get("Port") or group.port},
+                "Target": {"Id": address, "Port": port},
                 "TargetHealth": _NOT_REGISTERED,
             }
             described.append(missing if found is None else _describe(found, group))
@@ -90,8 +94,9 @@ class Targets(Nouns):
         zone: str,
         now: datetime,  # noqa: ARG002 - what callers of both know
     ) -> None:
-        """Register a task's address; TargetGroupNotFound."""
-        self._register(region, self.find_target_group(region, target_group_arn), _address(address), port, zone)
+        """Register a task's address; TargetGroupNotFound, ValidationError."""
+        group = self.find_target_group(region, target_group_arn)
+        self._register(region, group, _address(address), number(port, "Port", PORTS), zone)
         self.on_change()
 
     def deregister(self, region: str, target_group_arn: str, address: str, port: int, now: datetime) -> None:

@@ -19,7 +19,16 @@ class Readiness(Enum):
     READY = "ready"
     NOT_YET = "not yet"
     FOREIGN = "foreign"
-    """Another local cloud answers there."""
+    """Something else answers there."""
+
+
+class Port(Enum):
+    """Whether a port of 127.0.0.1 can be listened on."""
+
+    FREE = "free"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    """This user may not have it, whether it is taken or not."""
 
 
 def probe(instance: Instance, *, timeout_seconds: float = 1.0) -> Readiness:
@@ -29,24 +38,28 @@ def probe(instance: Instance, *, timeout_seconds: float = 1.0) -> Readiness:
         try:
             connection.request("GET", PATH)
             response = connection.getresponse()
-            body = json.loads(response.read(1 << 16))
-        except (OSError, http.client.HTTPException, ValueError):
+            content = response.read(1 << 16)
+        except OSError:  # also a connection that was closed without a word
             return Readiness.NOT_YET
-    if not isinstance(body, dict) or "instance_id" not in body:
-        return Readiness.NOT_YET
-    if body["instance_id"] != instance.instance_id:
+        except http.client.HTTPException:
+            return Readiness.FOREIGN
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return Readiness.FOREIGN
+    if not isinstance(body, dict) or body.get("instance_id") != instance.instance_id:
         return Readiness.FOREIGN
     return Readiness.READY if response.status == 200 and body.get("ready") is True else Readiness.NOT_YET
 
 
-def port_is_free(port: int) -> bool:
-    """Say whether the API could listen; a port that this user may not have counts as free."""
+def look_at_port(port: int) -> Port:
+    """Say whether a program of this user could listen on a port of 127.0.0.1."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that ended do not count
         try:
             attempt.bind(("127.0.0.1", port))
         except PermissionError:
-            return True
+            return Port.REFUSED
         except OSError:
-            return False
-    return True
+            return Port.TAKEN
+    return Port.FREE
