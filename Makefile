@@ -10,7 +10,7 @@ PIP_FAILED := { cat $(VENV)/pip.log >&2; echo "error: pip failed; hint: mend wha
 ON_INTERRUPT := trap 'echo "error: interrupted; hint: run make again, it goes on" >&2; exit 130' INT
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test soak check format lock wheel clean
+.PHONY: help up down test soak check scan format lock wheel clean
 
 help: ## say what the targets do
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ check: $(READY) ## lint, types, layers, Terraform's format
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/miyabi terraform fmt -check -recursive -diff ../..
 
+scan: ## static security scan of the Terraform (its own environment, 300 MB)
+	@test -x .venv-scan/bin/checkov || { $(PYTHON) -m venv .venv-scan && .venv-scan/bin/pip install --quiet 'checkov>=3.3,<4'; }
+	@.venv-scan/bin/checkov --config-file infrastructure/terraform/.checkov.yaml -d infrastructure/terraform
+
 format: $(READY) ## format Python and Terraform
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
@@ -56,4 +60,4 @@ wheel: $(READY) ## build the wheel
 	@$(BIN)/python -m build --wheel --no-isolation
 
 clean: ## remove what the targets made; an environment that is up is left alone
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-scan build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

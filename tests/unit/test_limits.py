@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from botocore import xform_name
 
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.budgets import Budgets
 from miyabi.localcloud.control.credentials import Identities
 from miyabi.localcloud.control.ecr import EcrLayers
 from miyabi.localcloud.control.ecs.api import Ecs
+from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.elbv2 import Elbv2
 from miyabi.localcloud.control.logs import Logs
+from miyabi.localcloud.control.rds import Rds
 from miyabi.localcloud.control.service import LiveService, service_model
 
 LIMITS = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
@@ -22,6 +26,10 @@ HEADINGS: dict[str, type[LiveService]] = {
     "CloudWatch Logs": Logs,
     "ECR": EcrLayers,
     "STS": Identities,
+    "RDS": Rds,
+    "ElastiCache": ElastiCache,
+    "Application Auto Scaling": ApplicationAutoScaling,
+    "Budgets": Budgets,
 }
 
 
