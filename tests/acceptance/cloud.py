@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import boto3
+from botocore.config import Config
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
@@ -89,6 +92,18 @@ class Rehearsal:
         ran = self.shell(f"aws {command} --output json")
         assert ran.code == 0, ran.err
         return json.loads(ran.out) if ran.out.strip() else None
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client: where a test measures time, the `aws` command's own start would count."""
+        instance = self.instance()
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=f"http://127.0.0.1:{instance['api_port']}",
+            region_name=instance["region"],
+            aws_access_key_id=instance["access_key"],
+            aws_secret_access_key=instance["secret_key"],
+            config=Config(proxies={}),
+        )
 
     def get(self, url: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
         """Send a GET and return status, headers and body, also of an error."""

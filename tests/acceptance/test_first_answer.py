@@ -167,15 +167,19 @@ def test_a_task_sees_its_metadata_and_its_roles_keys(first: First) -> None:
 
 def test_a_killed_task_is_replaced_within_five_seconds(first: First) -> None:
     cloud, _ = first
+    ecs, elbv2 = cloud.client("ecs"), cloud.client("elbv2")
+    group = cloud.terraform("output", "-raw", "target_group_arn").out
     before = tasks_of(cloud)
-    victim = before[0]
+    victim, known = before[0], {task["taskArn"] for task in before}
     began = time.monotonic()
     os.kill(process_of(cloud, address_of(victim)), signal.SIGKILL)
-    known = {task["taskArn"] for task in before}
 
     def replaced() -> bool:
-        new = [task for task in tasks_of(cloud) if task["taskArn"] not in known and task["lastStatus"] == "RUNNING"]
-        return bool(new) and address_of(new[0]) in healthy_addresses(cloud)
+        arns = set(ecs.list_tasks(cluster="miyabi-cluster-dev")["taskArns"]) - known
+        new = ecs.describe_tasks(cluster="miyabi-cluster-dev", tasks=list(arns))["tasks"] if arns else []
+        targets = elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+        healthy = {entry["Target"]["Id"] for entry in targets if entry["TargetHealth"]["State"] == "healthy"}
+        return any(task["lastStatus"] == "RUNNING" and address_of(task) in healthy for task in new)
 
     until(replaced, seconds=15, what="a healthy replacement")
     took = time.monotonic() - began
