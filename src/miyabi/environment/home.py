@@ -94,12 +94,17 @@ class Home:
         return self.root / "bin"
 
     @property
+    def caches(self) -> Path:
+        """A directory for each cache node."""
+        return self.root / "caches"
+
+    @property
     def log(self) -> Path:
         return self.root / "log"
 
     def directories(self) -> tuple[Path, ...]:
         """Return every directory that Miyabi makes in a home."""
-        cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.log)
+        cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.caches, self.log)
         return (*cloud, self.terraform, self.aws, self.bin)
 
     def create(self) -> None:

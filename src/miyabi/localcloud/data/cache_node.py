@@ -151,7 +151,7 @@ class CacheDriver:
             path.unlink(missing_ok=True)
 
     def _folder(self, node: NodeAt) -> Path:
-        return self._home.root / "caches" / node.region / node.cluster_id / str(node.generation)
+        return self._home.caches / node.region / node.cluster_id / str(node.generation)
 
     async def _ask(self, node: NodeAt, *commands: tuple[str, ...]) -> list[str]:
         secret = (self._folder(node) / "control.key").read_text()
