@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,4 +74,12 @@ def open_access(environment: Environment, cloud: str, *, environ: Mapping[str, s
                 hint="`miyabi up` makes one; `--cloud aws` speaks to AWS.",
             )
         instance = found
+    _close_states(home)
     return Access(environment, local_target(environment, instance), home, environ)
+
+
+def _close_states(home: Home) -> None:
+    """Take others' rights from state files: a plain terraform writes them with the shell's umask."""
+    for path in home.terraform.glob("*/state/*/*"):
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
