@@ -109,10 +109,12 @@ def database_status(cloud: Rehearsal) -> str:
 
 def test_changes_are_applied_in_place_act_and_leave_an_empty_plan(dev: Rehearsal) -> None:
     variables = [f"-var={name}={value}" for name, value in CHANGES.items()]
+    events_before = query(database_url(dev), "SELECT count(*) FROM events")
     applied = dev.terraform("apply", "-auto-approve", "-no-color", "-input=false", *variables)
     assert applied.code == 0, applied.out + applied.err
     assert_plan_is_empty(dev, *variables)
     assert query(database_url(dev), "SHOW log_min_duration_statement") == "500ms"
+    assert query(database_url(dev), "SELECT count(*) FROM events") == events_before > 0
     assert cache_of(dev).config_get("maxmemory-policy") == {"maxmemory-policy": "volatile-lru"}
     target = dev.aws("application-autoscaling describe-scalable-targets --service-namespace ecs")["ScalableTargets"][0]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 6)
