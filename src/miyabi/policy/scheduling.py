@@ -167,8 +167,8 @@ def plan_service(asked: Asked, seen: Sequence[Seen], *, now: datetime) -> Plan:
     earlier_count = _earlier_count(asked, min(len(primary.healthy), asked.desired_count))
     stops = _stop_surplus(asked, primary) + _retire(asked, earlier, earlier_count)
     starts, look_again, unmet = _plan_starts(asked, primary, earlier, earlier_count, len(seen), now=now)
-    if unmet and not stops and not starts and len(live) == len(seen):
-        stops = _make_room(asked, primary, earlier, unmet)
+    if unmet and not stops and len(live) == len(seen):
+        stops = _make_room(asked, primary, earlier, unmet, starting=bool(starts))
     gone = {stop.task_id for stop in stops}
     kept = [task for task in live if task.task_id not in gone]
     rolled_out = (
@@ -246,7 +246,7 @@ def _plan_starts(
     return starts, min(waits, default=None), unmet
 
 
-def _make_room(asked: Asked, primary: _Group, earlier: _Group, unmet: int) -> list[Stop]:
+def _make_room(asked: Asked, primary: _Group, earlier: _Group, unmet: int, *, starting: bool) -> list[Stop]:
     """Stop sick tasks whose replacements cannot start because the ceiling is reached.
 
     All that are in the way where enough healthy tasks serve; else one by one, and none while another task may still
@@ -254,7 +254,7 @@ def _make_room(asked: Asked, primary: _Group, earlier: _Group, unmet: int) -> li
     """
     sick = [*earlier.sick, *primary.sick]
     if len(primary.healthy) + len(earlier.healthy) < max(floor_of(asked), 1):
-        sick = [] if primary.idle or earlier.idle else sick[:1]
+        sick = [] if starting or primary.idle or earlier.idle else sick[:1]
     return [Stop(task.task_id, task.unhealthy_reason or "") for task in sick[:unmet]]
 
 
