@@ -88,3 +88,22 @@ def test_closing_abandons_the_checks_that_are_running() -> None:
         return len([task for task in left if "CheckLoop" in repr(task)]), rows.results
 
     assert asyncio.run(close()) == (0, [])
+
+
+def test_a_look_during_a_check_does_not_put_off_the_next_one() -> None:
+    async def look_twice() -> list[timedelta]:
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(silent, ADDRESS, 0)
+        rows = Rows(server.sockets[0].getsockname()[1], HealthCheck())
+        checks = loop_over(rows)
+        pauses = [await checks.step(), await checks.step()]
+        await checks.close()
+        server.close()
+        await server.wait_closed()
+        return pauses
+
+    first, second = asyncio.run(look_twice())
+    assert first == second == timedelta(seconds=1)

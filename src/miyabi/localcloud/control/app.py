@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -31,6 +30,7 @@ from miyabi.localcloud.control.retries import KeptAnswers
 from miyabi.localcloud.control.service import Answer, ApiError, Caller, LiveService, answer
 from miyabi.localcloud.control.signature import read_scope, verify
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.control.work import Stopwatch, Work
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +40,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _BODY_LIMIT_BYTES = 64 * 1024 * 1024
 _SIGNING_NAMES = {"elasticloadbalancing": "elbv2"}
 """Signature scopes whose botocore service has another name."""
-
-
-@dataclass(slots=True)
-class Work:
-    """How often each operation ran, and how long the worker spent on it."""
-
-    calls: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, seconds: float) -> None:
-        """Count one call."""
-        self.calls[name] = self.calls.get(name, 0) + 1
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +116,7 @@ class Api:
 
     def _answer(self, incoming: Incoming, request_id: str) -> Answer:
         """Runs on the worker thread, in a transaction."""
-        began = time.perf_counter()
+        watch = Stopwatch()
         now = self._engine.clock()
         scope = read_scope(incoming.headers.get("authorization"))
         verify(
@@ -152,7 +139,7 @@ class Api:
             result = self._journal.run(request, scope.service, scope.region, now=now)
         if not call.is_read:
             self._engine.wake()
-        self.work.add(f"{scope.service}:{call.operation or incoming.method}", time.perf_counter() - began)
+        self.work.add(f"{scope.service}:{call.operation or incoming.method}", watch.seconds())
         return result
 
     def _live(self, live: LiveService, request: Request, caller: Caller, call: Call, request_id: str) -> Answer:

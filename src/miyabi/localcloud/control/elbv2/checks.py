@@ -15,6 +15,7 @@ from miyabi.policy.target_health import FAILED, TIMED_OUT, CheckResult, judge_st
 log = logging.getLogger(__name__)
 
 _IDLE = timedelta(seconds=5)
+_UNDER_WAY = timedelta(milliseconds=100)
 _AT_ONCE = 64
 _HEAD_BYTES = 1 << 16
 _Key = tuple[str, str]
@@ -44,10 +45,12 @@ class CheckLoop:
         for checked in wanted:
             key = _key(checked)
             interval = next_check_after(checked.target.health, checked.check)
-            if interval is None or key in self._running:
+            if interval is None:
                 continue
             last = self._started.get(key)
-            if last is None or now >= last + interval:
+            if key in self._running:  # its next one is not to be missed: nothing wakes this loop when a check ends
+                pauses.append(max(_UNDER_WAY, (last or now) + interval - now))
+            elif last is None or now >= last + interval:
                 self._started[key] = now
                 self._running[key] = asyncio.create_task(self._check(checked))
                 pauses.append(interval)
