@@ -21,6 +21,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 
 from miyabi.environment.home import Instance
+from miyabi.localcloud.control.authorization import Border, Principals
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, retry_key
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.engine import Engine
@@ -71,6 +72,7 @@ class Api:
         self._keys = keys
         self._services = services
         self._tasks = tasks
+        self._border = Border(Principals(instance.account, keys), tasks.roles_of)
         self._kept = KeptAnswers(engine.store)
         self._hosts = {f"{name}:{instance.api_port}" for name in ("127.0.0.1", "localhost")}
         self.work = Work()
@@ -131,6 +133,8 @@ class Api:
         _require_region(scope.region)
         request = _moto_request(incoming)
         call = call_of(request, scope.service)
+        if not self._keys.is_administrator(scope.access_key):
+            self._border.check(scope.access_key, request, call, incoming.headers, region=scope.region, now=now)
         caller = Caller(self._instance.account, scope.region, scope.access_key, now)
         live = self._services.get(_SIGNING_NAMES.get(scope.service, scope.service))
         if live is not None and (live.whole or hasattr(live, xform_name(call.operation))):

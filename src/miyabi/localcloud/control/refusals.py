@@ -13,6 +13,7 @@ from miyabi.localcloud.control.signature import read_scope
 
 _STATUSES = {
     "AccessDenied": 403,
+    "AuthorizationError": 403,
     "ExpiredToken": 403,
     "IncompleteSignature": 403,
     "InternalFailure": 500,
@@ -20,6 +21,7 @@ _STATUSES = {
     "MissingAuthenticationToken": 403,
     "RequestEntityTooLarge": 413,
     "SignatureDoesNotMatch": 403,
+    "UnauthorizedOperation": 403,
     "UnknownPath": 404,
 }
 
