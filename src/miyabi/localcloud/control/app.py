@@ -78,7 +78,9 @@ class Api:
         self.work = Work()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; a WebSocket is refused with 403."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -102,7 +104,8 @@ class Api:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
     def _refuse_strangers(self, headers: Mapping[str, str]) -> None:
-        if "origin" in headers:
+        # Browsers say so even where they send no Origin: an image, a form, a navigation from another page.
+        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
             raise ApiError("AccessDenied", "Requests from web pages are refused.")
         if headers.get("host", "") not in self._hosts:
             raise ApiError("AccessDenied", "This API answers on its own loopback address only.")

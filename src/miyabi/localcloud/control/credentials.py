@@ -96,7 +96,7 @@ class Keys:
         key = iam_backends[account]["aws"].access_keys.get(access_key)
         if key is None:
             raise _invalid()
-        user = iam_backends[account]["aws"].users.get(key.user_name)
+        user = iam_backends[account]["aws"].users.get(str(key.user_name))
         arn = str(user.arn) if user is not None else f"arn:aws:iam::{account}:user/{key.user_name}"
         return Holder(arn, str(user.id) if user is not None else access_key, user_name=str(key.user_name))
 

@@ -32,7 +32,7 @@ def operation_and_parameters(call: Call, request: Request, headers: Mapping[str,
         if call.operation in model.operation_names:
             parser = PROTOCOL_PARSERS[call.protocol](model.operation_model(call.operation), map_type=dict)
             try:
-                given = {"method": request.method, "values": request.values, "headers": request.headers}
+                given: Any = {"method": request.method, "values": request.values, "headers": request.headers}
                 given |= {"body": request.data, "url_path": request.path, "url_params": {}}
                 return call.operation, dict(parser.parse(given))
             except (ValueError, TypeError, AttributeError, OverflowError):
@@ -51,6 +51,7 @@ def _json_body(call: Call, body: bytes) -> Params:
 
 def prepared(service: str, operation: str, params: Params, place: Place) -> Params:
     """Return the parameters with names as ARNs have them: paths, suffixes, what a URL or an alias stands for."""
+    changed: Params
     match service:
         case "ssm":
             changed = {name: _parameter_names(params[name]) for name in ("Name", "Names", "Path") if name in params}

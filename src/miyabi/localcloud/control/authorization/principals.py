@@ -47,7 +47,7 @@ class Principals:
         groups = [group for group in self._groups() if any(u.name == holder.user_name for u in group.users)]
         sources = [source for source in (user, *groups) if source is not None]
         granted = Granted([policy for source in sources for policy in _policies(source)])
-        context = {"aws:username": (holder.user_name,), "aws:principaltype": ("User",)}
+        context: dict[str, tuple[str, ...]] = {"aws:username": (holder.user_name,), "aws:principaltype": ("User",)}
         return Principal(
             holder.arn, holder.user_id, granted, (holder.arn,), context | _who(self.account, holder.arn, holder.user_id)
         )

@@ -11,6 +11,7 @@ from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.authorization import Principals
 from miyabi.localcloud.control.ecr import ImageNotFound, ResolvedImage
 from miyabi.localcloud.control.ecs import launch, roles
+from miyabi.localcloud.control.ecs.launch import LogTarget
 from miyabi.localcloud.control.ecs.secrets_injection import resolve_secrets
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.ecs.task_steps import LogGroups, Look, TaskSteps
@@ -123,7 +124,7 @@ class Launching:
         except Conflict:
             log.info("%s was started before", spec.name)  # the control plane died between start and note
 
-    def _follow(self, look: Look, target: launch.LogTarget, output: str) -> None:
+    def _follow(self, look: Look, target: LogTarget, output: str) -> None:
         """Make the log stream, and feed it where the role may; its output is lost otherwise, as with awslogs."""
         roles.check_log_stream(self._principals, look, target)
         if roles.may_put_events(self._principals, look, target):
