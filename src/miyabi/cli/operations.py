@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -144,7 +145,7 @@ def _ask(operation: Operation, given: dict[str, Any], settings: Settings) -> str
     from miyabi.operations.execution.parameters import read_params  # noqa: PLC0415
 
     destroys = operation.destroys
-    if destroys is None or not click.get_text_stream("stdin").isatty():
+    if destroys is None or not sys.stdin.isatty():
         return None
     name = destroys(settings.environment, read_params(operation.params, given))
     typed: str = click.prompt(f"{operation.name} destroys '{name}'. Type its name to confirm", err=True)
