@@ -10,6 +10,9 @@ from miyabi.operations.execution.declaration import Operation
 
 _MODULES = {
     "service.status": "miyabi.operations.service.status",
+    "service.deploy": "miyabi.operations.service.deploy",
+    "service.diff": "miyabi.operations.service.deploy",
+    "service.rollback": "miyabi.operations.service.rollback",
 }
 """`<noun>.<verb>` -> the module that declares it, in the order in which help lists them."""
 
