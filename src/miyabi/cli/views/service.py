@@ -7,6 +7,7 @@ import re
 from miyabi.cli.output import Output
 from miyabi.cli.views import cell
 from miyabi.operations.service.deploy import Compared
+from miyabi.operations.service.events import Events
 from miyabi.operations.service.release import Released
 from miyabi.operations.service.status import ServiceReport
 
@@ -41,6 +42,12 @@ def status(output: Output, report: ServiceReport) -> None:
     if rows:
         output.table(header, rows, indent="")
     for event in report.events:
+        output.line(f"{cell(event.at)}  {_short(event.message)}")
+
+
+def events(output: Output, found: Events) -> None:
+    """A line an event."""
+    for event in found.events:
         output.line(f"{cell(event.at)}  {_short(event.message)}")
 
 

@@ -11,10 +11,11 @@ from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
 from miyabi.operations.images import list_images
+from miyabi.operations.service.changing import refuse_during_deployment
 from miyabi.operations.service.found import find_service
-from miyabi.operations.service.release import Released, refuse_during_rollout, release, see_through
+from miyabi.operations.service.release import Released, release, see_through
 from miyabi.operations.service.revisions import Difference, Revision, describe_revision
-from miyabi.operations.service.rollout import DEADLINE
+from miyabi.operations.service.rollout import DEADLINE, ROLLOUT
 from miyabi.operations.status import task_pages
 
 _NEWEST = 5
@@ -77,10 +78,7 @@ def diff_service(run: Run, params: DiffParams) -> Compared:
     "service.deploy",
     effect=Effect.CHANGE,
     permissions=(
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-        "ecs:ListTasks",
-        "ecs:DescribeTasks",
+        *ROLLOUT,
         "ecs:TagResource",
         "ecs:RegisterTaskDefinition",
         "ecs:DeregisterTaskDefinition",
@@ -90,7 +88,6 @@ def diff_service(run: Run, params: DiffParams) -> Compared:
         "ecr:DescribeImages",
         "ssm:GetParameter",
         "ssm:PutParameter",
-        "logs:GetLogEvents",
     ),
     verify=lambda run, params, result: see_through(run, result, deadline=params.timeout),
 )
@@ -102,7 +99,7 @@ def deploy_service(run: Run, params: DeployParams) -> Released:
     then the revision is deregistered and the parameter put back.
     """
     found = find_service(run)
-    refuse_during_rollout(found, "another deployment")
+    refuse_during_deployment(found, "another deployment")
     running = describe_revision(run, found.task_definition)
     run.step(f"looking for {params.tag} in repository '{run.environment.repository}'")
     compared = _compare(run, running, params.tag)

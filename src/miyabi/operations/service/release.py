@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from miyabi.aws.errors import translated
-from miyabi.model.errors import Conflict, Failed, MiyabiError, NotFound
+from miyabi.model.errors import Failed, MiyabiError, NotFound
 from miyabi.operations.execution.run import Run
+from miyabi.operations.service.changing import update_service
 from miyabi.operations.service.found import FoundService
 from miyabi.operations.service.revisions import Revision, mark_steady, register_revision, withdraw
 from miyabi.operations.service.rollout import Before, Followed, StageTime, before_rollout, follow_rollout
@@ -36,16 +37,6 @@ class Released:
     before: Before = field(default=Before(frozenset()), repr=False)
 
 
-def refuse_during_rollout(found: FoundService, doing: str) -> None:
-    """Raise Conflict while a deployment is under way."""
-    if found.deploying:
-        primary = found.status.deployments[0]
-        raise Conflict(
-            f"service '{found.status.name}' is deploying {primary.task_definition}: {doing} would mix with it",
-            hint="`miyabi service wait` waits until it is steady.",
-        )
-
-
 def release(run: Run, found: FoundService, running: Revision, base: Revision, image: str) -> Released:
     """Register a copy of `base` with the image, make it the environment's, and let ECS roll it out.
 
@@ -58,28 +49,17 @@ def release(run: Run, found: FoundService, running: Revision, base: Revision, im
     arn = register_revision(run, base, image)
     set_image(run, image)
     run.step(f"deploying {last_part(arn)}")
-    deployment = deploy_revision(run, arn)
+    updated = update_service(run, taskDefinition=arn)
     return Released(
         image=image,
         task_definition=last_part(arn),
         previous_task_definition=running.name,
         previous_image=running.image,
-        deployment=deployment,
+        deployment=updated["deployments"][0]["id"],
         desired_count=found.status.desired_count,
         arn=arn,
         before=before,
     )
-
-
-def deploy_revision(run: Run, arn: str | None = None) -> str:
-    """Start a deployment of a revision, or anew of the one that runs; return the deployment's id."""
-    names = run.environment
-    given = {"taskDefinition": arn} if arn else {"forceNewDeployment": True}
-    with translated(f"updating service '{names.service}' in cluster '{names.cluster}'"):
-        answer = run.cloud.client("ecs").update_service(cluster=names.cluster, service=names.service, **given)
-    if run.dry:
-        return "<deployment>"
-    return next(one["id"] for one in answer["service"]["deployments"] if one["status"] == "PRIMARY")
 
 
 def set_image(run: Run, image: str) -> None:

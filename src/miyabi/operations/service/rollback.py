@@ -9,10 +9,11 @@ from miyabi.model.errors import InvalidInput, NotFound
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
+from miyabi.operations.service.changing import refuse_during_deployment
 from miyabi.operations.service.found import find_service
-from miyabi.operations.service.release import Released, refuse_during_rollout, release, see_through
+from miyabi.operations.service.release import Released, release, see_through
 from miyabi.operations.service.revisions import Revision, describe_revision, differences, earlier_revisions
-from miyabi.operations.service.rollout import DEADLINE
+from miyabi.operations.service.rollout import DEADLINE, ROLLOUT
 
 _LOOKED_AT = 20
 
@@ -35,11 +36,8 @@ class RollbackParams:
     "service.rollback",
     effect=Effect.CHANGE,
     permissions=(
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
+        *ROLLOUT,
         "ecs:ListTaskDefinitions",
-        "ecs:ListTasks",
-        "ecs:DescribeTasks",
         "ecs:TagResource",
         "ecs:RegisterTaskDefinition",
         "ecs:DeregisterTaskDefinition",
@@ -47,7 +45,6 @@ class RollbackParams:
         "iam:PassRole",
         "ssm:GetParameter",
         "ssm:PutParameter",
-        "logs:GetLogEvents",
     ),
     verify=lambda run, params, result: see_through(run, result, deadline=params.timeout),
 )
@@ -59,7 +56,7 @@ def rollback_service(run: Run, params: RollbackParams) -> Released:
     Terraform's configuration is said.
     """
     found = find_service(run)
-    refuse_during_rollout(found, "a rollback")
+    refuse_during_deployment(found, "a rollback")
     running = describe_revision(run, found.task_definition)
     if params.revision is None:
         target = _last_steady(run, running)

@@ -12,6 +12,15 @@ from miyabi.operations.execution.run import Run
 from miyabi.operations.status import DeploymentStatus, ServiceStatus, describe_service
 from miyabi.operations.stopped_tasks import StoppedTask, last_words, stopped_tasks
 
+ROLLOUT = (
+    "ecs:DescribeServices",
+    "ecs:DescribeTaskDefinition",
+    "ecs:DescribeTasks",
+    "ecs:ListTasks",
+    "logs:GetLogEvents",
+)
+"""Permissions of `follow_rollout`: it also says why tasks failed."""
+
 DEADLINE = timedelta(minutes=15)
 _TOLD = 5
 """Of how many stopped tasks the last log lines are told."""
