@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -180,7 +180,7 @@ class Floor:
             service = self._ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
             self.least = min(self.least, service["runningCount"])
 
-    def __enter__(self) -> Floor:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -222,7 +222,8 @@ def test_a_version_that_crashes_is_rolled_back_and_named(dev: Rehearsal) -> None
 
 
 def test_a_version_that_never_gets_healthy_is_rolled_back_and_named(dev: Rehearsal) -> None:
-    grace = "ecs update-service --cluster miyabi-cluster-dev --service miyabi-service-dev --health-check-grace-period-seconds"
+    service = "--cluster miyabi-cluster-dev --service miyabi-service-dev"
+    grace = f"ecs update-service {service} --health-check-grace-period-seconds"
     dev.aws(f"{grace} 1")
     try:
         result = assert_rolled_back(dev, ("deploy", "v4.0.0"), cause="Task failed ELB health checks in")
