@@ -374,6 +374,17 @@ def test_a_group_made_again_is_empty_and_the_old_events_are_removed(
     assert not local.logs.purge()
 
 
+def test_a_retention_that_is_set_wakes_the_loop_that_removes(logs: CloudWatchLogsClient, local: LocalLogs) -> None:
+    put(local, logs, "s", (0, "old"), (5_000, "young"))
+    local.now += timedelta(days=1, seconds=1)
+    changes = local.changes
+    logs.put_retention_policy(logGroupName=GROUP, retentionInDays=1)
+    assert local.changes == changes + 1
+    local.run(local.retention.step())
+    logs.delete_retention_policy(logGroupName=GROUP)
+    assert messages(logs.filter_log_events(logGroupName=GROUP)["events"]) == ["young"]
+
+
 class TestIngest:
     STREAM = "ecs/miyabi-app/1"
 
@@ -455,15 +466,30 @@ class TestIngest:
         local.drain()
         assert "".join(self.stored(logs)) == "é" * 400_000
 
-    def test_lines_of_a_deleted_stream_are_dropped_with_a_warning(
+    def test_lines_reach_a_group_that_was_deleted_and_made_again(
         self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        logs.delete_log_stream(logGroupName=GROUP, logStreamName=self.STREAM)
-        output.write_text("lost\n")
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING), output.open("w", buffering=1) as file:
+            print("before", file=file)
             local.drain()
-        assert self.stored(logs) == []
-        assert "1 lines are dropped" in caplog.text
+            logs.delete_log_group(logGroupName=GROUP)
+            for _ in range(3):
+                print("nowhere to go", file=file)
+                local.drain()
+            logs.create_log_group(logGroupName=GROUP)
+            print("after", file=file)
+            local.drain()
+        assert self.stored(logs) == ["after"]
+        assert logs.describe_log_streams(logGroupName=GROUP)["logStreams"][0]["logStreamName"] == self.STREAM
+        assert caplog.text.count("what tasks print is dropped") == 1
+
+    def test_a_stream_that_was_deleted_under_its_task_is_made_again(
+        self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path
+    ) -> None:
+        logs.delete_log_stream(logGroupName=GROUP, logStreamName=self.STREAM)
+        output.write_text("on it goes\n")
+        local.drain()
+        assert self.stored(logs) == ["on it goes"]
 
     def test_what_was_stored_of_a_growing_file_takes_no_disk(
         self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path
