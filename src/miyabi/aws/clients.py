@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from miyabi import __version__
+from miyabi.aws.calls import Observer, observe
 from miyabi.aws.errors import translated
 
 if TYPE_CHECKING:
@@ -53,11 +55,24 @@ class Cloud:
         self._access_key = access_key
         self._secret_key = secret_key
         self._session: boto3.session.Session | None = None
+        self._observer: Observer | None = None
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Cloud(region={self.region!r}, account={self.account!r}, endpoint={self.endpoint!r})"
+
+    def observed(self, observer: Observer) -> Cloud:
+        """Return the same cloud with clients of its own, whose calls an observer sees."""
+        with self._lock:
+            if self._session is None:
+                with translated(f"opening a session in {self.region}"):
+                    self._session = self._new_session()
+        twin = copy.copy(self)
+        twin._clients = {}  # noqa: SLF001 - its own class
+        twin._lock = threading.Lock()  # noqa: SLF001
+        twin._observer = observer  # noqa: SLF001
+        return twin
 
     @overload
     def client(self, service: Literal["ec2"]) -> EC2Client: ...
@@ -93,13 +108,16 @@ class Cloud:
     def _new_client(self, service: str) -> BaseClient:
         if self._session is None:
             self._session = self._new_session()
-        return self._session.client(  # type: ignore[call-overload,no-any-return]
+        client: BaseClient = self._session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint,
             aws_access_key_id=self._access_key,
             aws_secret_access_key=self._secret_key,
             config=self._config(),
         )
+        if self._observer is not None:
+            observe(client, service, self._observer)
+        return client
 
     def _new_session(self) -> boto3.session.Session:
         import boto3  # noqa: PLC0415 - see the package's docstring

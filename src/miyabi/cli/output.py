@@ -14,7 +14,8 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 # The program's name where a command follows it.
 _COMMAND = re.compile(
-    r"(?<![\w./@'-])miyabi(?= (--cloud|up|down|destroy|status|env|terraform|image|init|doctor|version)\b)"
+    r"(?<![\w./@'-])miyabi(?= (--cloud|--help|up|down|destroy|status|env|terraform|image|init|doctor|version"
+    r"|service|tasks|health|secrets|lock|audit|deploy|rollback|logs)\b)"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from miyabi.environment.awscli import find_aws, put_in_front
 from miyabi.environment.cloud import LOCAL, Target, aws_target, local_target
@@ -35,6 +36,12 @@ class Access:
     home: Home | None
     """Where the local cloud keeps everything; None for AWS."""
     environ: Mapping[str, str]
+
+    @property
+    def audit_directory(self) -> Path:
+        """Where records of the audit wait until this cloud takes them."""
+        home = self.home or home_of(self.environment.file, self.environ)
+        return home.audit / f"{self.target.name}-{self.environment.project}-{self.environment.name}"
 
     def terraform(self) -> Terraform:
         """Return the Terraform of this environment and cloud."""

@@ -52,6 +52,9 @@ def miyabi_toml(scaffold: Scaffold) -> str:
         "database_password_secret": f"{project}/{environment}/database-password",
         "jwt_secret": f"{project}/{environment}/jwt-secret",
         "api_keys_secret": f"{project}/{environment}/api-keys",
+        "lock_table": f"{project}-lock-{environment}",
+        "audit_log_group": f"/{project}/{environment}/audit",
+        "low_tasks_alarm": f"{project}-service-low-tasks-{environment}",
     }
     words = {key: _key(key, scaffold.names.get(key), name) for key, name in derived.items()}
     words |= {
