@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "destroy": ("miyabi.cli.environment:destroy", "Destroy the environment and everything in it."),
     "status": ("miyabi.cli.status:status", "Say how the service stands."),
     "service": ("miyabi.cli.operations:service", "How the service stands; restart, scale, stop and resume it."),
+    "logs": ("miyabi.cli.logs:logs", "What the tasks print: tail, search, retention."),
     "env": ("miyabi.cli.env:env", "Print the variables that point aws and terraform at the cloud."),
     "terraform": ("miyabi.cli.terraform:terraform", "Run terraform for the environment."),
     "image": ("miyabi.cli.image:image", "Build the image, or list those in the repository."),

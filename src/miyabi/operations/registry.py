@@ -10,11 +10,16 @@ from miyabi.operations.execution.declaration import Operation
 
 _MODULES = {
     "service.status": "miyabi.operations.service.status",
+    "logs.tail": "miyabi.operations.logs.tail",
+    "logs.search": "miyabi.operations.logs.search",
+    "logs.retention": "miyabi.operations.logs.retention",
+    "logs.set-retention": "miyabi.operations.logs.retention",
 }
 """`<noun>.<verb>` -> the module that declares it, in the order in which help lists them."""
 
 NOUNS = {
     "service": "How the service stands; restart, scale, stop and resume it.",
+    "logs": "What the tasks print: tail, search, retention. Without a verb: tail.",
 }
 """What groups of operations are about."""
 

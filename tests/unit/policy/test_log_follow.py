@@ -113,7 +113,9 @@ def test_a_stream_that_shows_its_lines_in_order_keeps_its_order(
 ) -> None:
     ordered = sorted(items, key=lambda one: one[1])
     arrivals = [
-        Arrival(LogEvent(f"{number:04d}", f"app/web/{stream}", SINCE + when, 0, str(number)), SINCE + when + stream * 30)
+        Arrival(
+            LogEvent(f"{number:04d}", f"app/web/{stream}", SINCE + when, 0, str(number)), SINCE + when + stream * 30
+        )
         for number, (stream, when, _) in enumerate(ordered)
     ]
     server, follower = Server(arrivals), follower_of()
