@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class LocalLogs:
             out = HTTPHeaders()
             for name, value in sent.items():
                 out[name] = value
+            out["Date"] = format_datetime(self.now, usegmt=True)
             return AWSResponse(request.url, status, out, _Raw(content))
 
         client.meta.events.register("before-send.cloudwatch-logs", carry)

@@ -48,6 +48,7 @@ def _retention() -> click.Command:
     for parameter in own:
         if parameter.name == "days":
             parameter.required = False
+            parameter.metavar = "[DAYS]"
     text = "Show how long the log group keeps its events; with DAYS, set it.\n\n" + find(f"logs.{_SET}").description
     made = click.Command("retention", callback=run, params=own, help=text, context_settings=setting.context_settings)
     return shared_options(made)

@@ -162,8 +162,12 @@ def show(output: Output, outcome: Outcome) -> None:
         _show_dry_run(output, outcome)
         return
     if output.json and isinstance(outcome.result, Streamed):
-        for item in outcome.result.items:
-            output.json_line(item)
+        try:
+            for item in outcome.result.items:
+                output.json_line(item)
+        except KeyboardInterrupt:
+            output.json = False  # it is how a stream ends: no error belongs between its objects
+            raise
         return
     if not output.json:
         from miyabi.cli.views import view_of  # noqa: PLC0415

@@ -58,4 +58,5 @@ def set_retention(output: Output, done: RetentionSet) -> None:
 def _line(output: Output, event: LogEvent) -> None:
     at = datetime.fromtimestamp(event.timestamp / 1000, UTC)
     head = f"{at:%Y-%m-%dT%H:%M:%S}.{event.timestamp % 1000:03d}Z  {event.task:<8}"
-    output.raw(f"{output.colour(head, 'dim')}  {event.message.rstrip()}")
+    message = event.message.rstrip("\r\n")
+    output.raw(f"{output.colour(head, 'dim')}  {message}")

@@ -78,7 +78,7 @@ def instant(text: str, *, now: datetime, option: str) -> datetime:
     except ValueError as error:
         raise InvalidInput(
             f"{option}: '{text}' is neither a duration nor a time",
-            hint="For instance 30m, 2h, 1d, 2026-11-27T13:00 or 2026-11-27T13:00:00+09:00; without an offset it is UTC.",
+            hint="For instance 30m, 1d, 2026-11-27T13:00 or 2026-11-27T13:00:00+09:00; without an offset it is UTC.",
         ) from error
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
@@ -122,6 +122,6 @@ def _explained(error: MiyabiError, run: Run, group: str, pattern: str | None, *,
         case InvalidInput() if pattern:
             return InvalidInput(
                 error.message,
-                hint="A term with other characters than letters, digits and _ stands in double quotes: '\"GET /health\"'.",
+                hint="A term of more than letters, digits and _ stands in double quotes: '\"GET /health\"'.",
             )
     return error
