@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -166,7 +167,9 @@ def test_ctrl_c_ends_a_tail_with_130_and_says_how_many_lines_there_were(first: F
         said = err.read()
         assert process.wait(30) == 130
     shown = len((lines + rest.splitlines())[1:])
-    assert f"stopped after {shown:,} lines" in said
+    counted = re.search(r"stopped after ([\d,]+) lines", said)
+    assert counted is not None, said
+    assert shown - int(counted[1].replace(",", "")) in {0, 1}, "the last may have been under way"
     assert "Traceback" not in said
 
 

@@ -1,5 +1,5 @@
 output "deploy_role_arn" {
-  description = "Role of the deploying job: variable AWS_DEPLOY_ROLE_ARN of the environment on GitHub."
+  description = "Role of the deploying job: variable AWS_DEPLOY_ROLE_ARN of the repository on GitHub."
   value       = module.pipeline.deploy_role_arn
 }
 
