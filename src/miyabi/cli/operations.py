@@ -68,8 +68,13 @@ def command(name: str, shown_as: str) -> click.Command:
     if operation.effect is Effect.DESTROY:
         options.append(click.Option(["--yes", "typed"], metavar="NAME", help="Confirm with the name of what is lost."))
     text = "\n\n".join(part for part in (operation.summary, operation.description) if part)
-    made = click.Command(shown_as, callback=run, params=options, help=text, context_settings=_HELP)
-    return shared_options(made)
+    made = shared_options(
+        click.Command(
+            shown_as, callback=run, params=options, help=text, short_help=operation.summary, context_settings=_HELP
+        )
+    )
+    made.params[len(options) :] = reversed(made.params[len(options) :])  # decorators add from below
+    return made
 
 
 def _option(parameter: Parameter) -> click.Parameter:
@@ -195,3 +200,8 @@ def _show_dry_run(output: Output, outcome: Outcome) -> None:
 
 
 service = OperationGroup("service")
+tasks = OperationGroup("tasks")
+health = OperationGroup("health")
+secrets = OperationGroup("secrets")
+lock = OperationGroup("lock")
+audit = OperationGroup("audit")

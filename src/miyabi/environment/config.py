@@ -76,6 +76,11 @@ class Environment:
             **self.variables,
         }
 
+    @property
+    def lock_id(self) -> str:
+        """What the environment's lock is called in the table of locks."""
+        return f"{self.project}-{self.name}"
+
     def tags(self) -> dict[str, str]:
         """Return the tags that tell what the environment's Terraform made from everything else."""
         given = self.terraform_variables()

@@ -9,17 +9,29 @@ from miyabi.model.errors import NotFound
 from miyabi.operations.execution.declaration import Operation
 
 _MODULES = {
-    "service.status": "miyabi.operations.service.status",
-    "logs.tail": "miyabi.operations.logs.tail",
-    "logs.search": "miyabi.operations.logs.search",
-    "logs.retention": "miyabi.operations.logs.retention",
+    **{
+        f"service.{verb}": f"miyabi.operations.service.{verb}"
+        for verb in ("status", "events", "wait", "deploy", "rollback", "restart", "scale", "stop", "resume")
+    },
+    "service.diff": "miyabi.operations.service.deploy",
+    **{f"tasks.{verb}": "miyabi.operations.tasks" for verb in ("list", "show", "stop")},
+    **{f"logs.{verb}": f"miyabi.operations.logs.{verb}" for verb in ("tail", "search", "retention")},
     "logs.set-retention": "miyabi.operations.logs.retention",
+    "health.check": "miyabi.operations.health",
+    **{f"secrets.{verb}": "miyabi.operations.secret_values" for verb in ("list", "get")},
+    **{f"lock.{verb}": "miyabi.operations.locks" for verb in ("show", "break")},
+    **{f"audit.{verb}": "miyabi.operations.audits" for verb in ("list", "verify")},
 }
 """`<noun>.<verb>` -> the module that declares it, in the order in which help lists them."""
 
 NOUNS = {
-    "service": "How the service stands; restart, scale, stop and resume it.",
+    "service": "How the service stands; deploy, roll back, restart, scale, stop and resume it.",
+    "tasks": "List, show and stop the service's tasks.",
     "logs": "What the tasks print: tail, search, retention. Without a verb: tail.",
+    "health": "Whether the service answers those who use it.",
+    "secrets": "List and read the environment's secrets.",
+    "lock": "Who holds the environment's lock; take it in an emergency.",
+    "audit": "Who did what; whether the records are as they were written.",
 }
 """What groups of operations are about."""
 

@@ -220,8 +220,8 @@ def _cluster(cloud: Cloud, names: EnvironmentNames) -> ClusterStatus | None:
     return None
 
 
-def service_status(service: ServiceTypeDef) -> ServiceStatus:
-    """Return what ECS answered about a service."""
+def service_status(service: ServiceTypeDef, *, events: int = _EVENTS) -> ServiceStatus:
+    """Return what ECS answered about a service, with its latest events."""
     deployments = sorted(service.get("deployments", []), key=lambda one: one["status"] != "PRIMARY")
     return ServiceStatus(
         name=service["serviceName"],
@@ -245,7 +245,7 @@ def service_status(service: ServiceTypeDef) -> ServiceStatus:
             for one in deployments
         ),
         events=tuple(
-            ServiceEvent(event.get("createdAt"), event["message"]) for event in service.get("events", [])[:_EVENTS]
+            ServiceEvent(event.get("createdAt"), event["message"]) for event in service.get("events", [])[:events]
         ),
     )
 

@@ -1,5 +1,7 @@
 """What the result of an operation looks like to a person: a function `<verb>(output, result)` in a module a noun.
 
+A verb that is a name of Python's ends in an underscore: `list_`.
+
 An operation without one is shown by `plain`.
 """
 
@@ -23,8 +25,9 @@ def view_of(name: str) -> View:
     module = f"miyabi.cli.views.{noun}"
     if importlib.util.find_spec(module) is None:
         return plain
-    found: View = getattr(importlib.import_module(module), verb.replace("-", "_"), plain)
-    return found
+    loaded = importlib.import_module(module)
+    view: View = getattr(loaded, f"{verb}_", getattr(loaded, verb, plain))
+    return view
 
 
 def plain(output: Output, result: Any) -> None:

@@ -29,6 +29,9 @@ from miyabi.operations.execution.lock import LEASE, HeldLock, LockTable
 from miyabi.operations.execution.parameters import read_params, shown_params
 from miyabi.operations.execution.run import DryRunEnds, Reporter, Run, Silent
 
+PERMISSIONS = ("dynamodb:GetItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents")
+"""What the executor itself calls for an operation that is locked and audited; GetCallerIdentity needs none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -47,11 +50,6 @@ class Settings:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    @property
-    def lock_id(self) -> str:
-        """What the environment's lock is called."""
-        return f"{self.environment.project}-{self.environment.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,7 @@ def _new_run(settings: Settings, cloud: Cloud, *, dry: bool = False) -> Run:
     return Run(
         cloud=cloud,
         environment=settings.environment,
+        audit_directory=settings.audit_directory,
         reporter=settings.reporter,
         dry=dry,
         clock=settings.clock,
@@ -184,7 +183,7 @@ class _Guarded:
         names = settings.environment
         self._audit = Audit(settings.cloud, names.audit_log_group, Spool(settings.audit_directory))
         self._lock = HeldLock(
-            LockTable(settings.cloud, names.lock_table, settings.lock_id),
+            LockTable(settings.cloud, names.lock_table, names.lock_id),
             owner=f"{self._caller} (process {os.getpid()})",
             operation=operation.name,
             lease=settings.lease,

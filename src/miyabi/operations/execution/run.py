@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from miyabi.aws.clients import Cloud
@@ -56,6 +57,8 @@ class Run:
     cloud: Cloud
     environment: Environment
     """The names under which the parts are found."""
+    audit_directory: Path = Path()
+    """Where this writer's records wait, and what its chain has come to."""
     reporter: Reporter = field(default_factory=Silent)
     dry: bool = False
     clock: Callable[[], float] = time.monotonic

@@ -34,7 +34,7 @@ class FoundService:
         return len(deployments) > 1 or any(one.rollout_state == "IN_PROGRESS" for one in deployments)
 
 
-def find_service(run: Run) -> FoundService:
+def find_service(run: Run, *, events: int = 5) -> FoundService:
     """Describe the environment's service, with its tags. Raises NotFound, also for one that was deleted."""
     names = run.environment
     with translated(f"describing service '{names.service}' in cluster '{names.cluster}'"):
@@ -43,18 +43,18 @@ def find_service(run: Run) -> FoundService:
         )
     for service in answer["services"]:
         if service["status"] != "INACTIVE":
-            return _found(service)
+            return _found(service, events)
     raise NotFound(
         f"service '{names.service}' not found in cluster '{names.cluster}', {run.cloud.region}",
         hint="`miyabi up` makes it; `service` and `cluster` in miyabi.toml name another.",
     )
 
 
-def _found(service: ServiceTypeDef) -> FoundService:
+def _found(service: ServiceTypeDef, events: int) -> FoundService:
     groups = [one["targetGroupArn"] for one in service.get("loadBalancers", []) if "targetGroupArn" in one]
     return FoundService(
         arn=service["serviceArn"],
-        status=service_status(service),
+        status=service_status(service, events=events),
         target_groups=tuple(groups),
         task_definition=service["taskDefinition"],
         tags={tag["key"]: tag.get("value", "") for tag in service.get("tags", []) if "key" in tag},
