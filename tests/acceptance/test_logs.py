@@ -20,7 +20,7 @@ from tests.acceptance.test_first_answer import First, address_of, process_of, se
 
 SERVICE = "--cluster miyabi-cluster-dev --service miyabi-service-dev"
 GROUP = "/ecs/miyabi-dev"
-RATE = 50
+RATE = 200
 
 
 @dataclass

@@ -5,9 +5,9 @@ and each stream has a delay of its own. So when the newest line has been seen, o
 follower therefore reads a little of the past again in each look, and more of it in a *sweep* from time to time, and
 remembers which events it has returned.
 
-An event is returned once if it can be found within `sweep_back` after its timestamp, and not at all if its timestamp
-lies before `since`. This rests on the server's clock alone: neither a caller's wrong clock nor a writer's event from
-the future moves what is read, and a look that failed is made up for by the next, however late.
+An event is returned once if it can be found within `sweep_back` after its timestamp. This rests on the server's
+clock alone: neither a caller's wrong clock nor a writer's event from the future moves what is read, and a look that
+failed is made up for by the next, however late.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Follower:
         sweep_back: int = SWEEP_BACK_MS,
         sweep_every: int = SWEEP_EVERY_MS,
     ) -> None:
-        """since: events with an earlier timestamp are never returned."""
+        """since: events with an earlier timestamp are not read."""
         self._since = since
         self._look_back = look_back
         self._sweep_back = max(sweep_back, look_back)
@@ -60,7 +60,7 @@ class Follower:
         """Return the events of a page that were not returned before, oldest first; equally old ones stay in order."""
         found = []
         for event in page:
-            if event.timestamp >= self._since and event.id not in self._returned:
+            if event.id not in self._returned:
                 self._returned[event.id] = event.timestamp
                 found.append(event)
         return sorted(found, key=lambda event: event.timestamp)

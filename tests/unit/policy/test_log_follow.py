@@ -155,6 +155,17 @@ def test_a_line_that_comes_after_the_look_back_is_found_by_the_next_sweep() -> N
     assert SINCE + 500 <= when[0] <= SINCE + 500 + SWEEP_EVERY
 
 
+def test_a_line_that_comes_within_the_look_back_is_found_by_the_next_look() -> None:
+    server, follower = Server([]), follower_of()
+    for number in range(20):
+        server.now += 20
+        late = LogEvent(f"late {number}", "a/b/one", server.now - LOOK_BACK + 20, 0, "")
+        server.arrivals = [*server.arrivals, Arrival(late, server.now)]
+        assert [one.id for one in look(follower, server, size=10, pause=0)] == (
+            [late.id] if late.timestamp >= SINCE else []
+        )
+
+
 def test_an_event_from_the_future_does_not_move_the_window() -> None:
     future = Arrival(LogEvent("future", "a/b/one", SINCE + 7_200_000, 0, ""), SINCE)
     server, follower = Server([future]), follower_of()
