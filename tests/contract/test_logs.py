@@ -538,20 +538,24 @@ def test_the_file_is_private(local: LocalLogs) -> None:
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_twenty_thousand_lines_are_stored_and_searched_in_time(local: LocalLogs, logs: CloudWatchLogsClient) -> None:
+def test_lines_are_stored_and_searched_in_time(local: LocalLogs, logs: CloudWatchLogsClient) -> None:
+    """Measured as CPU time, the client's included: other work on the machine does not count."""
     path = local.root / "stdout.log"
     local.logs.follow(REGION, GROUP, "s", path)
     with path.open("w") as file:
         for number in range(100_000):
             rare = " NEEDLE" if number % 25_000 == 7 else ""
             file.write(f'{{"level":"INFO","message":"GET /health {number}","status":200}}{rare}\n')
-    began = time.perf_counter()
+    began = time.process_time()
     local.drain()
-    stored = time.perf_counter() - began
-    began = time.perf_counter()
+    assert time.process_time() - began < 10, "five times 20,000 lines in five times 2 s"
+    began = time.process_time()
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, filterPattern="NEEDLE")
     found = [event for page in pages for event in page["events"]]
-    searched = time.perf_counter() - began
+    assert time.process_time() - began < 1, "100,000 lines"
     assert len(found) == 4
-    assert stored < 10, "five times 20,000 lines in five times 2 s"
-    assert searched < 1
+    for pattern, least in (("{ $.status >= 500 }", 0), ('{ $.level = "INFO" }', 5_000), ("", 5_000)):
+        began = time.process_time()
+        page = logs.filter_log_events(logGroupName=GROUP, filterPattern=pattern)
+        assert time.process_time() - began < 1, f"a page for {pattern!r}"
+        assert len(page["events"]) >= least

@@ -16,6 +16,7 @@ import yaml
 from miyabi.cli.commands import root
 from miyabi.cli.output import Output
 from miyabi.cli.session import Options, Session
+from miyabi.environment.scaffold import Scaffold, workflow
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / ".github" / "workflows" / "deploy.yml"
@@ -133,6 +134,23 @@ def test_deployments_come_from_main_one_at_a_time_and_are_never_cut_off() -> Non
     assert deploy["concurrency"] == {"group": "deploy-dev", "cancel-in-progress": False}
     assert "pull_request" in WORKFLOW["concurrency"]["cancel-in-progress"]
     assert all(job["timeout-minutes"] <= 60 for job in JOBS.values())
+
+
+def test_init_writes_the_same_pipeline_for_another_repository() -> None:
+    rendered = yaml.safe_load(workflow(Scaffold("shop", region="eu-west-1")))
+    theirs = rendered["jobs"]
+    assert rendered["env"]["AWS_REGION"] == "eu-west-1"
+    assert {key: rendered[key] for key in ("permissions", "concurrency")} == {
+        key: WORKFLOW[key] for key in ("permissions", "concurrency")
+    }
+    text = FILE.read_text(encoding="utf-8").replace(".venv/bin/miyabi", "miyabi")
+    installed = text.replace("make .venv/.ready", 'python -m pip install "$MIYABI_PACKAGE"')
+    expected = yaml.safe_load(installed)["jobs"]
+    assert {name: theirs[name] for name in ("plan", "comment", "deploy")} == {
+        name: expected[name] for name in ("plan", "comment", "deploy")
+    }
+    (build,) = [step["run"] for step in theirs["test"]["steps"] if step.get("run", "").startswith("miyabi")]
+    parse(shlex.split(build)[1:])
 
 
 def test_the_environment_on_github_is_the_one_that_the_role_trusts() -> None:
