@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("miyabi.cli.short:deploy", "Deploy another image and follow it to its verdict."),
     "rollback": ("miyabi.cli.short:rollback", "Go back to the last version that ran steadily."),
     "tasks": ("miyabi.cli.operations:tasks", "List, show and stop the service's tasks."),
+    "logs": ("miyabi.cli.logs:logs", "What the tasks print: tail, search, retention."),
     "health": ("miyabi.cli.operations:health", "Whether the service answers those who use it."),
     "secrets": ("miyabi.cli.operations:secrets", "List and read the environment's secrets."),
     "lock": ("miyabi.cli.operations:lock", "Who holds the environment's lock; take it in an emergency."),

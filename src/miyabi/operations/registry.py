@@ -15,6 +15,8 @@ _MODULES = {
     },
     "service.diff": "miyabi.operations.service.deploy",
     **{f"tasks.{verb}": "miyabi.operations.tasks" for verb in ("list", "show", "stop")},
+    **{f"logs.{verb}": f"miyabi.operations.logs.{verb}" for verb in ("tail", "search", "retention")},
+    "logs.set-retention": "miyabi.operations.logs.retention",
     "health.check": "miyabi.operations.health",
     **{f"secrets.{verb}": "miyabi.operations.secret_values" for verb in ("list", "get")},
     **{f"lock.{verb}": "miyabi.operations.locks" for verb in ("show", "break")},
@@ -25,6 +27,7 @@ _MODULES = {
 NOUNS = {
     "service": "How the service stands; deploy, roll back, restart, scale, stop and resume it.",
     "tasks": "List, show and stop the service's tasks.",
+    "logs": "What the tasks print: tail, search, retention. Without a verb: tail.",
     "health": "Whether the service answers those who use it.",
     "secrets": "List and read the environment's secrets.",
     "lock": "Who holds the environment's lock; take it in an emergency.",
