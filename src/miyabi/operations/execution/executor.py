@@ -193,11 +193,13 @@ class _Guarded:
         self._watch = CallWatch(guard=self._lock.check if operation.locked else lambda: None)
         self._run = _new_run(settings, settings.cloud.observed(self._watch))
         self._entry: AuditEntry | None = None
+        self._ended = False
         self._begun = settings.clock()
 
     def execute(self) -> Outcome:
         try:
             result = self._execute()
+            self._end("succeeded", None)
         except KeyboardInterrupt as error:
             left = self._watch.describe_changes()
             self._end("interrupted", f"while {self._run.phase}: {left}")
@@ -211,7 +213,6 @@ class _Guarded:
         except BaseException as error:
             self._end("failed", f"{type(error).__name__}: {error}")
             raise
-        self._end("succeeded", None)
         return Outcome(
             self._operation.name,
             result,
@@ -259,8 +260,11 @@ class _Guarded:
             self._run.warn(kept)
 
     def _end(self, outcome: Any, detail: str | None) -> None:
-        """Close the record and give the lock back; neither may hide how the run itself ended."""
-        with deferred_interrupts():
+        """Close the record and give the lock back, once; neither may hide how the run itself ended."""
+        if self._ended:
+            return
+        with deferred_interrupts(last=True):
+            self._ended = True
             if self._entry is not None:
                 seconds = round(self._settings.clock() - self._begun, 3)
                 entry = replace(
