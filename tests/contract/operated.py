@@ -47,7 +47,7 @@ class HookedCloud(Cloud):
     What the hook returns is the answer; None sends the request.
     """
 
-    hook: Hook = staticmethod(lambda action, number: None)
+    hook: Hook | None = None
     dead: frozenset[str] = frozenset()
     """Services that cannot be reached."""
 
@@ -65,7 +65,7 @@ class HookedCloud(Cloud):
 
         def send(event_name: str, **_: Any) -> Any:
             self.actions.append(f"{prefix}:{event_name.rpartition('.')[2]}")
-            return self.hook(self.actions[-1], len(self.actions))
+            return self.hook(self.actions[-1], len(self.actions)) if self.hook else None
 
         client.meta.events.register_first("before-send.*.*", send)
         return client
@@ -153,12 +153,12 @@ class Operated:
         }
         return Settings(**usual | options)
 
-    def run(self, name: str, settings: Settings | None = None, **values: object) -> Any:
+    def run(self, name: str, settings: Settings | None = None, /, **values: object) -> Any:
         """Carry out an operation; every call that it makes must be declared."""
         return self.outcome(name, settings, **values).result
 
     def outcome(
-        self, name: str, settings: Settings | None = None, *, dry_run: bool = False, **values: object
+        self, name: str, settings: Settings | None = None, /, *, dry_run: bool = False, **values: object
     ) -> Outcome:
         """Carry out an operation and return its whole outcome."""
         operation = find(name)

@@ -20,6 +20,9 @@ from miyabi.operations.execution.executor import Outcome, Settings, execute
 from miyabi.operations.execution.parameters import Parameter
 from miyabi.operations.registry import NOUNS, find, verbs
 
+_BARE = {"secrets.get"}
+"""Operations whose output is a value and nothing else: it goes into a pipe."""
+
 _HELP = {"help_option_names": ["--help", "-h"]}
 
 
@@ -122,6 +125,7 @@ def _run(session: Session, operation: Operation, values: dict[str, Any]) -> None
     dry_run = bool(values.pop("dry_run", False))
     typed = values.pop("typed", None)
     given = {key: value for key, value in values.items() if value not in {None, ()}}
+    session.output.reserved = operation.name in _BARE
     access = session.access()
     settings = Settings(
         cloud=session.cloud(access.target),
