@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ import click
 from miyabi.cli.commands import shared_options
 from miyabi.cli.output import Output
 from miyabi.cli.session import Session
-from miyabi.cli.watching import Watching
+from miyabi.cli.watching import Watching, pause_while_read
 from miyabi.model.errors import Unavailable
 from miyabi.operations.execution.declaration import Effect, Operation
 from miyabi.operations.execution.executor import Outcome, Settings, execute
 from miyabi.operations.execution.parameters import Parameter
+from miyabi.operations.execution.stream import Streamed
 from miyabi.operations.registry import NOUNS, find, verbs
 
 _BARE = {"secrets.get"}
@@ -59,7 +61,7 @@ def command(name: str, shown_as: str) -> click.Command:
 
     @click.pass_obj
     def run(session: Session, /, **values: Any) -> None:
-        _run(session, operation, values)
+        run_operation(session, operation, values)
 
     options: list[click.Parameter] = [_option(one) for one in operation.parameters()]
     if operation.effect is not Effect.READ:
@@ -121,7 +123,8 @@ def _default(value: object) -> str:
     return f"{seconds}s"
 
 
-def _run(session: Session, operation: Operation, values: dict[str, Any]) -> None:
+def run_operation(session: Session, operation: Operation, values: dict[str, Any]) -> None:
+    """Carry out an operation with the values of its command's options, and show what came of it."""
     dry_run = bool(values.pop("dry_run", False))
     typed = values.pop("typed", None)
     given = {key: value for key, value in values.items() if value not in {None, ()}}
@@ -133,14 +136,15 @@ def _run(session: Session, operation: Operation, values: dict[str, Any]) -> None
         account=access.target.account,
         audit_directory=access.audit_directory,
         reporter=Watching(session.output),
+        sleep=pause_while_read if operation.effect is Effect.READ else time.sleep,
     )
     if operation.destroys is not None and typed is None and not dry_run and not session.output.json:
         typed = _ask(operation, given, settings)
     try:
         outcome = execute(operation, given, settings, dry_run=dry_run, typed=typed)
+        show(session.output, outcome)
     except Unavailable as error:
         raise _with_hint(error, access.target.start_hint) from error
-    show(session.output, outcome)
 
 
 def _with_hint(error: Unavailable, start: str) -> Unavailable:
@@ -165,6 +169,14 @@ def show(output: Output, outcome: Outcome) -> None:
     """Write an outcome: for a person by its view, else as JSON."""
     if outcome.dry_run:
         _show_dry_run(output, outcome)
+        return
+    if output.json and isinstance(outcome.result, Streamed):
+        try:
+            for item in outcome.result.items:
+                output.json_line(item)
+        except KeyboardInterrupt:
+            output.json = False  # it is how a stream ends: no error belongs between its objects
+            raise
         return
     if not output.json:
         from miyabi.cli.views import view_of  # noqa: PLC0415

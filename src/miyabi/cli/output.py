@@ -76,6 +76,11 @@ class Output:
         if self.json:
             self._write_json({**self._heading, **values})
 
+    def json_line(self, value: object) -> None:
+        """Write one of several objects as a line of JSON, as it comes."""
+        self._out.write(msgspec.json.encode(value).decode() + "\n")
+        self._out.flush()
+
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
         """Write rows in aligned columns."""
         widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]

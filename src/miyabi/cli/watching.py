@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 import time
 
@@ -9,6 +11,23 @@ from miyabi.aws.waiting import Progress
 from miyabi.cli.output import Output
 
 _SAY_SECONDS = 15.0
+_STDOUT = 1
+
+
+def pause_while_read(seconds: float) -> None:
+    """Sleep, but end at once where nobody reads standard output any more: raises BrokenPipeError.
+
+    A command that waits for something to show would not notice before it has something to show.
+    """
+    poll = select.poll()
+    try:
+        os.fstat(_STDOUT)
+    except OSError:
+        time.sleep(seconds)
+        return
+    poll.register(_STDOUT, 0)  # an error or a hang-up is reported unasked
+    if poll.poll(seconds * 1000):
+        raise BrokenPipeError
 
 
 class Watching:

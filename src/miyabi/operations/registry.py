@@ -11,9 +11,12 @@ from miyabi.operations.execution.declaration import Operation
 _MODULES = {
     **{
         f"service.{verb}": f"miyabi.operations.service.{verb}"
-        for verb in ("status", "events", "wait", "restart", "scale", "stop", "resume")
+        for verb in ("status", "events", "wait", "deploy", "rollback", "restart", "scale", "stop", "resume")
     },
+    "service.diff": "miyabi.operations.service.deploy",
     **{f"tasks.{verb}": "miyabi.operations.tasks" for verb in ("list", "show", "stop")},
+    **{f"logs.{verb}": f"miyabi.operations.logs.{verb}" for verb in ("tail", "search", "retention")},
+    "logs.set-retention": "miyabi.operations.logs.retention",
     "health.check": "miyabi.operations.health",
     **{f"secrets.{verb}": "miyabi.operations.secret_values" for verb in ("list", "get")},
     **{f"lock.{verb}": "miyabi.operations.locks" for verb in ("show", "break")},
@@ -22,8 +25,9 @@ _MODULES = {
 """`<noun>.<verb>` -> the module that declares it, in the order in which help lists them."""
 
 NOUNS = {
-    "service": "How the service stands; restart, scale, stop and resume it.",
+    "service": "How the service stands; deploy, roll back, restart, scale, stop and resume it.",
     "tasks": "List, show and stop the service's tasks.",
+    "logs": "What the tasks print: tail, search, retention. Without a verb: tail.",
     "health": "Whether the service answers those who use it.",
     "secrets": "List and read the environment's secrets.",
     "lock": "Who holds the environment's lock; take it in an emergency.",

@@ -62,6 +62,10 @@ module "deploy_policy" {
   repository_arn       = module.registry.repository_arn
   cluster_name         = module.service.cluster_name
   service_name         = module.service.service_name
+  task_family          = coalesce(var.task_family, "${var.name}-app-${var.environment}")
+  log_group_name       = module.logs.log_group_name
+  lock_table_name      = module.lock_table.table_name
+  audit_log_group_name = module.logs.audit_log_group_name
   image_parameter_name = module.service.image_parameter_name
   execution_role_arn   = module.roles.execution_role_arn
   task_role_arn        = module.roles.task_role_arn

@@ -6,7 +6,9 @@ import re
 
 from miyabi.cli.output import Output
 from miyabi.cli.views import cell
+from miyabi.operations.service.deploy import Compared
 from miyabi.operations.service.events import Events
+from miyabi.operations.service.release import Released
 from miyabi.operations.service.status import ServiceReport
 
 _GROUP = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\d*:targetgroup/([\w-]+)/\w+")
@@ -52,3 +54,27 @@ def events(output: Output, found: Events) -> None:
 def _short(message: str) -> str:
     """Return an event with names in place of the ARNs of target groups."""
     return _GROUP.sub(r"\1", message)
+
+
+def deploy(output: Output, result: Released) -> None:
+    """The verdict, how long, and what took longest."""
+    word = output.colour("steady", "green") if result.steady else output.colour("not steady", "yellow")
+    output.line(f"{word}   {result.task_definition}   {result.image}")
+    output.line(f"before   {result.previous_task_definition}   {result.previous_image}")
+    if result.stages:
+        stages = ", ".join(f"{one.stage} {one.seconds:.1f} s" for one in result.stages)
+        output.line(f"took     {result.seconds:.1f} s: {stages}")
+    output.line("back     miyabi rollback")
+
+
+rollback = deploy
+
+
+def diff(output: Output, result: Compared) -> None:
+    """What would change, or that nothing would."""
+    if result.same:
+        output.line(f"no difference: {result.image} runs with digest {result.digest}")
+        return
+    header = ("SETTING", "RUNNING", "DEPLOYED")
+    output.table(header, [(one.setting, one.before, one.after) for one in result.differences], indent="")
+    output.line("everything else is taken from " + result.task_definition)

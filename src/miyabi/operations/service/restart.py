@@ -9,14 +9,10 @@ from miyabi.model.errors import Conflict
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
-from miyabi.operations.service.changing import (
-    STEADY,
-    refuse_during_deployment,
-    until_no_deployment,
-    until_steady,
-    update_service,
-)
+from miyabi.operations.service.changing import refuse_during_deployment, until_no_deployment, update_service
 from miyabi.operations.service.found import find_service
+from miyabi.operations.service.rollout import ROLLOUT, before_rollout, follow_rollout
+from miyabi.operations.status import last_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class Restarted:
     seconds: float
 
 
-@operation("service.restart", effect=Effect.CHANGE, permissions=(*STEADY, "ecs:UpdateService"))
+@operation("service.restart", effect=Effect.CHANGE, permissions=(*ROLLOUT, "ecs:UpdateService"))
 def restart(run: Run, params: RestartParams) -> Restarted:
     """Replace every task by a new one of the same revision, without an interruption.
 
@@ -56,14 +52,14 @@ def restart(run: Run, params: RestartParams) -> Restarted:
             hint="`miyabi service resume` starts a service that was stopped.",
         )
     run.step(f"replacing the {found.status.desired_count} tasks of service '{found.status.name}'")
+    before = before_rollout(run)
     updated = update_service(run, forceNewDeployment=True)
-    deployment = updated["deployments"][0]["id"]
-    status = until_steady(run, params.timeout)
-    service = status.service or found.status
+    revision = last_part(found.task_definition)
+    followed = follow_rollout(run, updated["deployments"][0]["id"], revision, before, deadline=params.timeout)
     return Restarted(
-        service=service.name,
-        deployment=deployment,
-        task_definition=service.deployments[0].task_definition,
-        running_count=service.running_count,
+        service=found.status.name,
+        deployment=followed.deployment,
+        task_definition=revision,
+        running_count=followed.desired_count,
         seconds=round(run.clock() - begun, 1),
     )
