@@ -19,6 +19,8 @@ def status(output: Output, report: ServiceReport) -> None:
     word = output.colour("steady", "green") if report.steady else output.colour("not steady", "yellow")
     counts = f"desired {report.desired_count}   running {report.running_count}   pending {report.pending_count}"
     output.line(f"service  {report.service}   {report.status}   {counts}   {word}")
+    for note in report.notes:
+        output.line(f"         {output.colour(note, 'yellow')}")
     if report.targets:
         output.line(f"targets  {report.healthy_targets} of {len(report.targets)} healthy")
     for target in report.targets:
