@@ -39,18 +39,26 @@ def listed(world: Operated, **params: Any) -> list[dict[str, Any]]:
     return found
 
 
-def newest_cause(world: Operated) -> str:
-    activities = world.scaling.describe_scaling_activities(ServiceNamespace="ecs", MaxResults=1)["ScalingActivities"]
-    return str(activities[0]["Cause"])
+def activities(world: Operated) -> dict[str, dict[str, Any]]:
+    found = world.scaling.describe_scaling_activities(ServiceNamespace="ecs")["ScalingActivities"]
+    return {one["ActivityId"]: one for one in found}
+
+
+def new_activity(world: Operated, before: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the one activity that is new: other tests have left some, also of later."""
+    (number,) = activities(world).keys() - before.keys()
+    return activities(world)[number]
 
 
 def test_bounds_beyond_the_count_act_at_once(world: Operated) -> None:
+    before = activities(world)
     world.scaling.register_scalable_target(**TARGET, MinCapacity=3)
     assert world.service()["desiredCount"] == 3
-    assert newest_cause(world) == "minimum capacity was set to 3"
+    assert new_activity(world, before)["Cause"] == "minimum capacity was set to 3"
+    before = activities(world)
     world.scaling.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=1)
     assert world.service()["desiredCount"] == 1
-    assert newest_cause(world) == "maximum capacity was set to 1"
+    assert new_activity(world, before)["Cause"] == "maximum capacity was set to 1"
 
 
 def test_suspended_scaling_does_not_act(world: Operated) -> None:
@@ -134,18 +142,13 @@ def test_what_falls_into_a_suspension_is_not_made_up_for(world: Operated) -> Non
 
 
 def test_an_activity_ends_when_the_tasks_run(world: Operated) -> None:
+    before = activities(world)
     world.scaling.register_scalable_target(**TARGET, MinCapacity=3)
-
-    def newest() -> dict[str, Any]:
-        found: dict[str, Any] = world.scaling.describe_scaling_activities(ServiceNamespace="ecs")["ScalingActivities"][
-            0
-        ]
-        return found
-
-    assert newest()["StatusCode"] == "InProgress"
+    assert new_activity(world, before)["StatusCode"] == "InProgress"
     world.settle()
     world.on_worker(lambda: world.served.autoscaling.capacity.settle(datetime.now(UTC)))
-    assert (newest()["StatusCode"], "EndTime" in newest()) == ("Successful", True)
+    ended = new_activity(world, before)
+    assert (ended["StatusCode"], "EndTime" in ended) == ("Successful", True)
 
 
 def test_deregistering_takes_the_actions_along(world: Operated) -> None:
