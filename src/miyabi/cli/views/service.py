@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from miyabi.cli.output import Output
 from miyabi.cli.views import cell
-from miyabi.operations.service.deploy import Compared
-from miyabi.operations.service.events import Events
-from miyabi.operations.service.release import Released
-from miyabi.operations.service.status import ServiceReport
+
+if TYPE_CHECKING:  # one verb's view must not load the others' operations
+    from miyabi.operations.service.deploy import Compared
+    from miyabi.operations.service.events import Events
+    from miyabi.operations.service.release import Released
+    from miyabi.operations.service.status import ServiceReport
 
 _GROUP = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\d*:targetgroup/([\w-]+)/\w+")
 
