@@ -145,9 +145,13 @@ def test_what_a_killed_task_had_printed_is_in_the_log(first: First) -> None:
     cloud, _ = first
     url = url_of(cloud) + "/health"
     ids: dict[str, list[str]] = defaultdict(list)
-    while not any(len(found) > 5 for found in ids.values()):
+
+    def enough() -> bool:
         _, headers, body = cloud.get(url)
         ids[json.loads(body)["task"]].append(headers["x-request-id"])
+        return max(len(found) for found in ids.values()) > 5
+
+    until(enough, seconds=20, what="six answers of one task")
     task, requests = max(ids.items(), key=lambda item: len(item[1]))
     address = next(address_of(found) for found in tasks_of(cloud) if found["taskArn"].endswith(task))
     os.kill(process_of(cloud, address), signal.SIGKILL)
@@ -238,8 +242,12 @@ def test_logs_without_a_verb_tails(first: First) -> None:
     url = url_of(cloud) + "/health"
     tasks = {task["taskArn"].rpartition("/")[2][:8] for task in tasks_of(cloud)}
     answered: set[str] = set()
-    while not tasks <= answered:
+
+    def both_answered() -> bool:
         answered.add(json.loads(cloud.get(url)[2])["task"][:8])
+        return tasks <= answered
+
+    until(both_answered, seconds=20, what="an answer of each task")
 
     def shown() -> set[str]:
         ran = cloud.miyabi("logs", "--since", "1m")
