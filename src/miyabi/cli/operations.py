@@ -22,6 +22,9 @@ from miyabi.operations.execution.parameters import Parameter
 from miyabi.operations.execution.stream import Streamed
 from miyabi.operations.registry import NOUNS, find, verbs
 
+_BARE = {"secrets.get"}
+"""Operations whose output is a value and nothing else: it goes into a pipe."""
+
 _HELP = {"help_option_names": ["--help", "-h"]}
 
 
@@ -125,6 +128,7 @@ def run_operation(session: Session, operation: Operation, values: dict[str, Any]
     dry_run = bool(values.pop("dry_run", False))
     typed = values.pop("typed", None)
     given = {key: value for key, value in values.items() if value not in {None, ()}}
+    session.output.reserved = operation.name in _BARE
     access = session.access()
     settings = Settings(
         cloud=session.cloud(access.target),

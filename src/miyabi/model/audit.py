@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Phase = Literal["opened", "closed"]
-Outcome = Literal["succeeded", "failed", "interrupted"]
+Ending = Literal["succeeded", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class AuditEntry:
     params: Mapping[str, object]
     fence: int | None = None
     """Fencing number of the lock; None where none was taken."""
-    outcome: Outcome | None = None
+    outcome: Ending | None = None
     detail: str | None = None
     seconds: float | None = None

@@ -10,9 +10,10 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def deferred_interrupts() -> Iterator[None]:
+def deferred_interrupts(*, last: bool = False) -> Iterator[None]:
     """Put off SIGINT until the block has ended: what it does is short and has a deadline of its own.
 
+    last: the run ends with this block, so what came meanwhile has nothing left to interrupt.
     Elsewhere than in the main thread there is nothing to put off.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -29,5 +30,5 @@ def deferred_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if came:
+    if came and not last:
         raise KeyboardInterrupt

@@ -21,7 +21,6 @@ from miyabi.aws.clients import Cloud
 from miyabi.aws.errors import translated
 from miyabi.model.errors import Conflict, Denied, MiyabiError, NotFound, Unavailable
 
-LEASE = timedelta(seconds=60)
 _RENEWALS = 3
 """In the time of a lease."""
 
@@ -160,7 +159,7 @@ class HeldLock:
         *,
         owner: str,
         operation: str,
-        lease: timedelta = LEASE,
+        lease: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

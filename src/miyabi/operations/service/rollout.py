@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from miyabi.aws.waiting import Pending
-from miyabi.model.errors import Conflict, Failed, MiyabiError, NotFound, Unavailable
+from miyabi.model.errors import Conflict, Failed, Unavailable
 from miyabi.operations.execution.run import Run
-from miyabi.operations.status import DeploymentStatus, ServiceStatus, describe_service
+from miyabi.operations.service.found import find_service
+from miyabi.operations.status import DeploymentStatus, ServiceStatus
 from miyabi.operations.stopped_tasks import StoppedTask, last_words, stopped_tasks
 
 ROLLOUT = (
@@ -22,6 +24,9 @@ ROLLOUT = (
 """Permissions of `follow_rollout`: it also says why tasks failed."""
 
 DEADLINE = timedelta(minutes=15)
+_EVENTS = 100
+_NAMES = re.compile(r"^\(service [^)]*\) (?:\(deployment [^)]*\) )?")
+_GROUP = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\d*:targetgroup/([\w-]+)/\w+")
 _TOLD = 5
 """Of how many stopped tasks the last log lines are told."""
 
@@ -81,16 +86,17 @@ class Followed:
         return max(self.stages, key=lambda one: one.seconds, default=None)
 
 
-def judge(watched: str, service: ServiceStatus) -> Seen:
+def judge(watched: str, service: ServiceStatus, *, failed: str | None = None) -> Seen:
     """Say how the deployment with that id stands, from what ECS reports of the service.
 
-    A rollback has ended when its own deployment is completed and the failed one has no task left.
+    failed: why it failed, if an earlier look saw that: ECS forgets a deployment that has no task left.
+    A rollback has ended when its own deployment is completed and the failed one is forgotten.
     """
     found = next((one for one in service.deployments if one.id == watched), None)
     primary = service.deployments[0] if service.deployments else None
     if found is not None and found is primary:
         return _judge_primary(found, service)
-    reason = _why_failed(watched, found, primary, service)
+    reason = failed or _why_failed(watched, found, primary, service)
     if reason is None:
         by = f"{primary.task_definition} (deployment {primary.id})" if primary else "nothing"
         return Seen(None, f"replaced by {by}", End.SUPERSEDED)
@@ -147,16 +153,11 @@ class _Follower:
     last: tuple[Stage, float] | None = None
 
     def look(self) -> tuple[Seen, ServiceStatus] | Pending:
-        names = self.run.environment
         try:
-            service = describe_service(self.run.cloud, names)
-        except MiyabiError as error:
-            if not isinstance(error, Unavailable):
-                raise
+            service = find_service(self.run, events=_EVENTS).status
+        except Unavailable as error:
             return Pending(f"no answer ({error.message})")  # the rollout goes on without us
-        if service is None:
-            raise NotFound(f"service '{names.service}' in cluster '{names.cluster}' was deleted during its rollout")
-        seen = judge(self.watched, service)
+        seen = judge(self.watched, service, failed=self.reason)
         self._clock(seen.stage)
         self.reason = seen.reason or self.reason
         if seen.end is not None:
@@ -198,7 +199,7 @@ def follow_rollout(
     follower = _Follower(run, deployment, before.stopped)
     begun = run.clock()
     seen, service = run.wait_for(
-        f"the rollout of {task_definition}, which ECS goes on with by itself", follower.look, deadline=deadline
+        f"the rollout of {task_definition} (it goes on without us)", follower.look, deadline=deadline
     )
     if seen.end is End.STEADY:
         return Followed(
@@ -231,16 +232,20 @@ def _verdict(
 
 
 def _short(reason: str | None) -> str:
-    return (reason or "no reason given").rstrip(".") + "."
+    """Return ECS's reason without the names that the message has already."""
+    return _NAMES.sub("", reason or "no reason given").rstrip(".") + "."
+
+
+def _cause(task: StoppedTask) -> str:
+    code = "" if task.exit_code is None else f", exit code {task.exit_code}"
+    return _GROUP.sub(r"\1", task.reason) + code
 
 
 def _causes(tasks: list[StoppedTask]) -> str:
     """Say why tasks stopped, each cause once, the most frequent first."""
     counted: dict[str, int] = {}
     for task in tasks:
-        code = "" if task.exit_code is None else f", exit code {task.exit_code}"
-        cause = task.reason + code
-        counted[cause] = counted.get(cause, 0) + 1
+        counted[_cause(task)] = counted.get(_cause(task), 0) + 1
     causes = sorted(counted.items(), key=lambda item: -item[1])
     return "; ".join(f"{count} task{'s' if count > 1 else ''} stopped: {cause}" for cause, count in causes)
 
@@ -248,8 +253,7 @@ def _causes(tasks: list[StoppedTask]) -> str:
 def _last_lines(run: Run, tasks: list[StoppedTask]) -> str:
     told = []
     for task in tasks[:_TOLD]:
-        code = "" if task.exit_code is None else f", exit code {task.exit_code}"
-        told.append(f"task {task.id}: {task.reason}{code}")
+        told.append(f"task {task.id}: {_cause(task)}")
         words = last_words(run.cloud, task)
         if words is None:
             told.append("    it logged nothing")

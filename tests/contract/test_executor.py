@@ -1,0 +1,379 @@
+"""The executor: two writers, leases, interruptions at every step, the audit's chain, AWS away or throttling."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from moto.core.base_backend import BackendDict
+
+from miyabi.model.errors import Conflict, Failed, Interrupted, InvalidInput, MiyabiError, NotFound, Unavailable
+from miyabi.operations.execution.executor import Settings, execute
+from miyabi.operations.execution.lock import HeldLock, LockTable
+from miyabi.operations.registry import find
+from tests.contract.control_api import serve
+from tests.contract.operated import CLUSTER, GROUP, SERVICE, TABLE, HookedCloud, Operated
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Operated]:
+    BackendDict.reset()
+    (tmp_path / "home").mkdir()
+    with serve(tmp_path / "home") as served:
+        yield Operated(served, tmp_path)
+
+
+class Notes:
+    """A reporter that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.warnings: list[str] = []
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def progress(self, progress: Any) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def lock_of(world: Operated) -> LockTable:
+    return LockTable(world.cloud(), TABLE, "miyabi-dev")
+
+
+def hold(world: Operated, *, seconds: float = 60, operation: str = "service.deploy") -> HeldLock:
+    lock = HeldLock(
+        lock_of(world),
+        owner="bob@laptop (process 7)",
+        operation=operation,
+        lease=timedelta(seconds=seconds),
+        now=lambda: world.clock,
+    )
+    lock.take()
+    return lock
+
+
+def test_a_change_holds_the_lock_and_gives_it_back_with_a_higher_number(world: Operated) -> None:
+    seen = []
+    settings = world.settings(sleep=lambda _: (seen.append(lock_of(world).read()), world.settle()))
+    first = world.outcome("service.scale", settings, count="3")
+    held = seen[0]
+    assert held is not None
+    assert (held.owner.startswith("ann@desk (process "), held.operation, held.fence) == (True, "service.scale", 1)
+    assert lock_of(world).read() is None
+    assert (first.fence, world.outcome("service.scale", count="2").fence) == (1, 2)
+
+
+def test_a_held_lock_is_a_conflict_that_names_its_holder(world: Operated) -> None:
+    lock = hold(world)
+    before = world.standing()
+    with pytest.raises(Conflict) as caught:
+        world.run("service.scale", count="3")
+    assert caught.value.exit_code == 5
+    assert "locked by bob@laptop (process 7) for service.deploy since " in caught.value.message
+    assert world.standing() == before
+    shown = world.run("lock.show")
+    assert (shown.state, shown.owner, shown.fence) == ("held", "bob@laptop (process 7)", 1)
+    assert lock.release() is None
+    assert world.run("lock.show").state == "free"
+
+
+def test_of_two_writers_at_once_one_is_refused(world: Operated) -> None:
+    within = threading.Barrier(2, timeout=20)
+    outcomes: dict[int, object] = {}
+
+    def write(number: int) -> None:
+        cloud = world.cloud()
+        cloud.hook = lambda action, _: wait_once(within) if action == "dynamodb:UpdateItem" else None
+        settings = world.settings(cloud, caller=f"writer{number}@desk")
+        try:
+            outcomes[number] = execute(find("service.scale"), {"count": 3 + number}, settings)
+        except MiyabiError as error:
+            outcomes[number] = error
+
+    waited = set()
+
+    def wait_once(barrier: threading.Barrier) -> None:
+        if threading.get_ident() not in waited:
+            waited.add(threading.get_ident())
+            barrier.wait()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    refused = [number for number, one in outcomes.items() if isinstance(one, Conflict)]
+    assert len(refused) == 1
+    assert f"locked by writer{1 - refused[0]}@desk" in str(outcomes[refused[0]])
+    assert world.standing()["desired"] == 3 + (1 - refused[0])
+
+
+def test_an_expired_lease_is_taken_over_and_that_is_said(world: Operated) -> None:
+    dead = hold(world, operation="service.stop")
+    dead._released.set()  # its process has died: nobody renews
+    world.clock += timedelta(seconds=61)
+    assert world.run("lock.show").state == "expired"
+    notes = Notes()
+    outcome = world.outcome("service.scale", world.settings(reporter=notes), count="3")
+    assert outcome.fence == 2
+    assert "took over the expired lock of bob@laptop (process 7): service.stop, since" in outcome.warnings[0]
+    assert notes.warnings == list(outcome.warnings)
+
+
+def test_a_lease_is_renewed_while_the_work_goes_on(world: Operated) -> None:
+    lock = hold(world, seconds=0.6)
+    first = lock_of(world).read()
+    renewed = threading.Event()
+    world.clock += timedelta(seconds=5)
+    while not renewed.wait(0.05):
+        held = lock_of(world).read()
+        assert held is not None
+        assert first is not None
+        if held.lease_until > first.lease_until:
+            renewed.set()
+    lock.check()
+    assert lock.release() is None
+
+
+def test_who_lost_the_lock_changes_nothing_more(world: Operated) -> None:
+    notes = Notes()
+    cloud = world.cloud()
+    broken = []
+
+    def break_it(action: str, _: int) -> None:
+        if action == "application-autoscaling:RegisterScalableTarget" and not broken:
+            broken.append(world.run("lock.break", world.settings(caller="eve@phone")))
+
+    cloud.hook = break_it
+    settings = world.settings(cloud, lease=timedelta(seconds=0.6), reporter=notes)
+    with pytest.raises(Conflict, match="is no longer held"):
+        stop_slowly(world, settings, broken)
+    assert broken[0].owner.startswith("ann@desk")
+    assert world.standing()["desired"] == 2
+    assert any("taken by another" in one for one in notes.warnings)
+
+
+def stop_slowly(world: Operated, settings: Settings, broken: list[Any]) -> None:
+    """Run a stop whose next change after the lock was broken comes when a renewal has failed."""
+    assert isinstance(settings.cloud, HookedCloud)
+    inner = settings.cloud.hook
+
+    def hook(action: str, number: int) -> None:
+        assert inner is not None
+        inner(action, number)
+        if broken and action == "cloudwatch:DisableAlarmActions":
+            pytest.fail("a change was sent after the lock was lost")
+        if broken and action == "application-autoscaling:RegisterScalableTarget":
+            lost = threading.Event()
+            for _ in range(100):
+                if any(thread.name == "lease" and thread.is_alive() for thread in threading.enumerate()):
+                    lost.wait(0.05)  # the renewing thread ends when it finds that the lock is gone
+
+    settings.cloud.hook = hook
+    world.run("service.stop", settings)
+
+
+def test_an_operation_that_stops_leaves_the_other_environments_lock_alone(world: Operated) -> None:
+    with pytest.raises(InvalidInput, match="COUNT must be a whole number"):
+        world.run("service.scale", count="many")
+    assert world.records() == []
+
+
+def test_breaking_a_free_lock_is_refused(world: Operated) -> None:
+    with pytest.raises(Conflict, match="is free"):
+        world.run("lock.break")
+
+
+def test_without_its_table_nothing_is_changed(world: Operated) -> None:
+    world.dynamodb.delete_table(TableName=TABLE)
+    with pytest.raises(NotFound, match="table 'miyabi-lock-dev' of the locks not found"):
+        world.run("service.scale", count="3")
+    assert world.standing()["desired"] == 2
+
+
+def test_without_the_audits_group_nothing_is_changed(world: Operated) -> None:
+    world.logs.delete_log_group(logGroupName=GROUP)
+    with pytest.raises(NotFound, match="log group '/miyabi/dev/audit' of the audit not found"):
+        world.run("service.scale", count="3")
+    assert world.standing()["desired"] == 2
+    assert lock_of(world).read() is None
+
+
+def test_another_account_is_refused(world: Operated) -> None:
+    with pytest.raises(Conflict, match="account 112530848482 answers"):
+        world.run("service.scale", world.settings(account="999999999999"), count="3")
+
+
+def test_a_record_is_opened_and_closed_and_the_list_tells_it(world: Operated) -> None:
+    world.run("service.scale", count="3")
+    with pytest.raises(InvalidInput):
+        world.run("service.scale", count="9")
+    opened, closed, *_ = (json.loads(record) for record in world.records())
+    assert (opened["phase"], closed["phase"], closed["outcome"]) == ("opened", "closed", "succeeded")
+    assert opened["params"] == {"count": 3, "wait": False, "timeout_seconds": 600.0}
+    assert closed["previous"] == opened["hash"]
+    assert opened["principal"].startswith("arn:aws:iam::112530848482:")
+    rows = world.run("audit.list").runs
+    assert [(row.operation, row.outcome, row.caller) for row in rows] == [
+        ("service.scale", "succeeded", "ann@desk"),
+        ("service.scale", "failed", "ann@desk"),
+    ]
+    assert "between 2 and 4" in rows[1].detail
+    assert world.run("audit.verify").records == 4
+
+
+def test_reading_a_secret_is_audited_without_its_value(world: Operated) -> None:
+    client = world.served.client("secretsmanager")
+    client.create_secret(Name="miyabi/dev/jwt-secret", SecretString="hush-hush")
+    assert world.run("secrets.get", name="jwt-secret").value == "hush-hush"
+    assert len(world.records()) == 2
+    assert "hush-hush" not in "".join(world.records())
+    rows = world.run("secrets.list").secrets
+    assert [(row.name, row.exists) for row in rows] == [
+        ("miyabi/dev/database-password", False),
+        ("miyabi/dev/jwt-secret", True),
+        ("miyabi/dev/api-keys", False),
+    ]
+
+
+def test_a_broken_chain_is_found_and_named(world: Operated) -> None:
+    world.run("service.scale", count="3")
+    world.run("service.scale", count="2")
+    messages = world.records()
+    (stream,) = world.logs.describe_log_streams(logGroupName=GROUP)["logStreams"]
+
+    def rewrite(changed: list[str]) -> str:
+        name = stream["logStreamName"]
+        world.logs.delete_log_stream(logGroupName=GROUP, logStreamName=name)
+        world.logs.create_log_stream(logGroupName=GROUP, logStreamName=name)
+        at = int(world.clock.timestamp() * 1000)
+        events = [{"timestamp": at, "message": message} for message in changed]
+        world.logs.put_log_events(logGroupName=GROUP, logStreamName=name, logEvents=events)
+        with pytest.raises(Failed) as caught:
+            world.run("audit.verify")
+        assert caught.value.exit_code == 1
+        return str(caught.value.hint)
+
+    altered = [*messages]
+    altered[1] = altered[1].replace('"count":3', '"count":4')
+    assert "record 2 was altered" in rewrite(altered)
+    assert "record 2 is missing: 3 follows 1" in rewrite([messages[0], *messages[2:]])
+    assert "records 3 to 4 are missing: the writer wrote them" in rewrite(messages[:2])
+    assert "record 0 was altered" in rewrite(["not a record of ours", *messages])
+
+
+def test_the_spool_is_private_and_keeps_what_aws_does_not_take(world: Operated) -> None:
+    cloud = world.cloud()
+    cloud.dead = frozenset({"logs"})
+    outcome = world.outcome("service.scale", world.settings(cloud), count="3")
+    assert "until AWS takes it" in outcome.warnings[0]
+    assert world.standing()["desired"] == 3
+    assert world.records() == []
+    directory = world.root / "audit" / "dev"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
+    world.run("service.scale", count="2")
+    assert [json.loads(record)["sequence"] for record in world.records()] == [1, 2, 3, 4]
+    assert world.run("audit.verify").waiting == 0
+
+
+def test_an_aws_that_cannot_be_reached_is_exit_6_and_nothing_is_begun(world: Operated) -> None:
+    cloud = world.cloud(endpoint="http://127.0.0.1:1")
+    for name, values in (("service.status", {}), ("service.scale", {"count": "3"})):
+        with pytest.raises(Unavailable) as caught:
+            world.run(name, world.settings(cloud), **values)
+        assert caught.value.exit_code == 6
+    assert world.standing()["desired"] == 2
+
+
+def test_throttling_is_retried(world: Operated) -> None:
+    cloud = world.cloud()
+    refused: list[str] = []
+
+    def throttle(action: str, _: int) -> Any:
+        if action == "ecs:UpdateService" and len(refused) < 2:
+            refused.append(action)
+            body = b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'
+            return AWSResponse("http://127.0.0.1:1", 400, {"x-amzn-errortype": "ThrottlingException"}, _Raw(body))
+        return None
+
+    cloud.hook = throttle
+    assert world.run("service.scale", world.settings(cloud), count="3").desired_count == 3
+    assert len(refused) == 2
+
+
+class _Raw:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self._body
+
+    def read(self, *_: object) -> bytes:
+        return self._body
+
+
+def test_interrupted_at_any_step_it_says_what_is_left_and_gives_the_lock_back(world: Operated) -> None:
+    before = world.standing()
+    for name in ("service.stop", "service.resume"):
+        number, interrupted = 0, True
+        while interrupted:
+            number += 1
+            interrupted = interrupt_at(world, name, number)
+            assert lock_of(world).read() is None
+        assert number > 6, "it was interrupted at too few steps to mean anything"
+    assert world.standing() == before
+    runs = world.run("audit.list", limit="1000").runs
+    assert {row.outcome for row in runs} == {"succeeded", "interrupted"}
+    assert all(row.detail for row in runs if row.outcome == "interrupted")
+    world.run("audit.verify")
+
+
+def interrupt_at(world: Operated, name: str, number: int) -> bool:
+    """Press Ctrl-C at the n-th request of an operation; return whether it came to that before the end."""
+    cloud = world.cloud()
+
+    def press(_: str, at: int) -> None:
+        if at == number:
+            signal.raise_signal(signal.SIGINT)
+
+    cloud.hook = press
+    try:
+        world.outcome(name, world.settings(cloud))
+    except Interrupted as error:
+        left = error.message
+        assert left.startswith(f"{name} interrupted while ")
+        assert any(text in left for text in ("nothing was changed", "done and not undone", "without an answer seen"))
+        return True
+    return False
+
+
+def test_a_wait_that_is_interrupted_says_that_the_change_goes_on(world: Operated) -> None:
+    def press(_: float) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted) as caught:
+        world.run("service.scale", world.settings(sleep=press), count="3")
+    assert caught.value.message == (
+        "service.scale interrupted while waiting for service 'miyabi-service-dev' to be steady: "
+        "done and not undone: UpdateService"
+    )
+    assert world.ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]["desiredCount"] == 3
+
+
+def test_a_deadline_is_exit_6_and_says_what_was_missing(world: Operated) -> None:
+    passed = iter(range(0, 100_000, 60))
+    with pytest.raises(Unavailable, match="2 of 3 tasks run"):
+        world.run("service.scale", world.settings(sleep=lambda _: None, clock=lambda: next(passed)), count="3")
