@@ -5,11 +5,15 @@ No loop runs and no process starts. Whenever an operation waits, `settle` does w
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from miyabi.aws.clients import Cloud
 from miyabi.environment.config import Environment, load_project
@@ -86,7 +90,30 @@ class Operated:
         self.logs = served.client("logs")
         self.dynamodb = served.client("dynamodb")
         self._make()
+        self.reset()
+
+    def reset(self) -> None:
+        """Make everything as it was at the beginning, but the numbers that only grow."""
+        self.clock = datetime.now(UTC).replace(microsecond=0)
+        shutil.rmtree(self.root / "audit", ignore_errors=True)
+        self.ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=2)
+        self.ecs.untag_resource(resourceArn=self.service()["serviceArn"], tagKeys=list(self.tags()))
         self.settle()
+        with contextlib.suppress(ClientError):
+            self.scaling.deregister_scalable_target(**TARGET)
+        self.scaling.register_scalable_target(**TARGET, MinCapacity=2, MaxCapacity=4)
+        self.cloudwatch.enable_alarm_actions(AlarmNames=[ALARM])
+        with contextlib.suppress(ClientError):
+            self.logs.delete_log_group(logGroupName=GROUP)
+        self.logs.create_log_group(logGroupName=GROUP)
+        with contextlib.suppress(ClientError):
+            self.dynamodb.delete_table(TableName=TABLE)
+        self.dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "lock_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "lock_id", "AttributeType": "S"}],
+        )
 
     def _make(self) -> None:
         ec2 = self.served.client("ec2")
@@ -109,7 +136,6 @@ class Operated:
             launchType="FARGATE",
             networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet]}},
         )
-        self.scaling.register_scalable_target(**TARGET, MinCapacity=2, MaxCapacity=4)
         self.cloudwatch.put_metric_alarm(
             AlarmName=ALARM,
             Namespace="ECS/ContainerInsights",
@@ -119,13 +145,6 @@ class Operated:
             EvaluationPeriods=1,
             Threshold=2,
             ComparisonOperator="LessThanThreshold",
-        )
-        self.logs.create_log_group(logGroupName=GROUP)
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "lock_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "lock_id", "AttributeType": "S"}],
         )
 
     def cloud(self, **options: Any) -> HookedCloud:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from moto.core.base_backend import BackendDict
 
 from miyabi.model.errors import Conflict, InvalidInput, NotFound
 from miyabi.operations.registry import find, names
@@ -15,12 +13,18 @@ from tests.contract.control_api import serve
 from tests.contract.operated import ALARM, CLUSTER, SERVICE, TARGET, Operated
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    root = tmp_path_factory.mktemp("operated")
+    (root / "home").mkdir()
+    with serve(root / "home") as served:
+        yield Operated(served, root)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[Operated]:
-    BackendDict.reset()
-    (tmp_path / "home").mkdir()
-    with serve(tmp_path / "home") as served:
-        yield Operated(served, tmp_path)
+def world(made: Operated) -> Operated:
+    made.reset()
+    return made
 
 
 def test_status_tells_counts_deployments_and_events(world: Operated) -> None:

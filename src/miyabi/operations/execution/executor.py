@@ -40,7 +40,9 @@ class Settings:
     reporter: Reporter = field(default_factory=Silent)
     caller: str = ""
     lease: timedelta = timedelta(seconds=60)
-    """How long a lock outlives a process that dies with it; it is renewed three times in that time."""
+    """How long a lock outlives a process that dies with it."""
+    renewal: timedelta = timedelta(seconds=20)
+    """How often the lease is renewed."""
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

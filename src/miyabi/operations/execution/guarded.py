@@ -60,6 +60,7 @@ class Guarded:
             owner=f"{self._caller} (process {os.getpid()})",
             operation=operation.name,
             lease=settings.lease,
+            renewal=settings.renewal,
             now=settings.now,
             clock=settings.clock,
         )

@@ -21,9 +21,6 @@ from miyabi.aws.clients import Cloud
 from miyabi.aws.errors import translated
 from miyabi.model.errors import Conflict, Denied, MiyabiError, NotFound, Unavailable
 
-_RENEWALS = 3
-"""In the time of a lease."""
-
 _NAMES = {name: f"#{name}" for name in ("token", "owner", "operation", "since", "lease_until", "fence")}
 
 
@@ -160,6 +157,7 @@ class HeldLock:
         owner: str,
         operation: str,
         lease: timedelta,
+        renewal: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -170,6 +168,7 @@ class HeldLock:
         self._owner = owner
         self._operation = operation
         self._lease = lease
+        self._renewal = renewal
         self._now = now
         self._clock = clock
         self._ends = 0.0
@@ -215,11 +214,12 @@ class HeldLock:
         except Conflict:
             return None if self.fence is None else "the lock had been taken by another before the end"
         except MiyabiError as error:
-            return f"the lock could not be released ({error.message}); its lease ends within {self._lease.seconds} s"
+            seconds = self._lease.total_seconds()
+            return f"the lock could not be released ({error.message}); its lease ends within {seconds:.0f} s"
         return None
 
     def _keep(self) -> None:
-        while not self._released.wait(self._lease.total_seconds() / _RENEWALS):
+        while not self._released.wait(self._renewal.total_seconds()):
             begun = self._clock()
             try:
                 self._table.renew(self.token, now=self._now(), lease=self._lease)
