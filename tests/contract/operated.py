@@ -235,8 +235,9 @@ class Operated:
         tables = self.served.tables
         service = tables.service(REGION, CLUSTER, SERVICE)
         caller = Caller(ACCOUNT, REGION, self.served.instance.access_key, datetime.now(UTC))
-        tasks = tables.service_tasks(REGION, service)
-        for task in tasks[service.desired_count :]:
+        every = tables.service_tasks(REGION, service)
+        tasks = [task for task in every if task.started_by == service.primary.id]
+        for task in [task for task in every if task not in tasks] + tasks[service.desired_count :]:
             ended = dataclasses.replace(task, last_status=TaskStatus.STOPPED, desired_status=TaskStatus.STOPPED)
             tables.put_task(REGION, ended)
         for _ in range(service.desired_count - len(tasks)):

@@ -19,7 +19,7 @@ from miyabi.operations.execution.executor import execute
 from miyabi.operations.execution.lock import HeldLock, LockTable
 from miyabi.operations.registry import find
 from tests.contract.control_api import serve
-from tests.contract.operated import CLUSTER, GROUP, SERVICE, TABLE, Operated
+from tests.contract.operated import CLUSTER, GROUP, SERVICE, TABLE, HookedCloud, Operated
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,7 @@ def test_an_override_moves_the_bounds_and_ends_by_itself(world: Operated, count:
         (f"at({scaled.until:%Y-%m-%dT%H:%M:%S})", {"MinCapacity": 2, "MaxCapacity": 4}),
     ]
     assert "its earlier bounds are back" in scaled.meanwhile
+    assert world.run("service.status").notes[0].startswith(f"at least {count} tasks until ")
     world.pass_time(timedelta(hours=1, minutes=59))
     assert world.standing()["bounds"] == bounds
     world.pass_time(timedelta(minutes=2))
@@ -112,6 +113,7 @@ def test_stop_and_resume_leave_everything_as_it_was(world: Operated) -> None:
     during = world.standing()
     assert (during["desired"], during["alarm"], during["bounds"]) == (0, False, (2, 4))
     assert all(during["suspended"].values())
+    assert world.run("service.status").notes[0].startswith("stopped since ")
     with pytest.raises(Conflict, match="was stopped on"):
         world.run("service.scale", count="3")
     resumed = world.run("service.resume")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from miyabi.operations.execution.executor import PERMISSIONS
-from miyabi.operations.registry import find
+from miyabi.operations.registry import find, names
 
 TERRAFORM = Path(__file__).parents[2] / "infrastructure" / "terraform"
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
@@ -120,3 +120,11 @@ def test_who_deploys_may_do_what_deploying_and_rolling_back_call_and_what_pushin
     assert needed <= granted, needed - granted
     pushing = {action for action in granted if action.startswith("ecr:")}
     assert granted - needed - pushing <= {"elasticloadbalancing:DescribeTargetHealth"}
+
+
+def test_who_operates_may_do_just_what_the_operations_declare() -> None:
+    text = (TERRAFORM / "modules" / "operator_policy" / "main.tf").read_text()
+    granted = set(re.findall(r'"([a-z-]+:[A-Z]\w+)"', text))
+    deploying = {"service.deploy", "service.rollback", "service.diff"}  # the deploy policy's
+    declared = {action for name in names() if name not in deploying for action in find(name).permissions}
+    assert granted == declared | set(PERMISSIONS)

@@ -15,13 +15,12 @@ module "cloud" {
 module "pipeline" {
   source = "../../modules/pipeline"
 
-  name                 = var.name
-  environment          = var.environment
-  account_id           = var.account_id
-  region               = var.region
-  github_repository    = var.github_repository
-  github_environment   = coalesce(var.github_environment, var.environment)
-  deploy_policy_arn    = "arn:aws:iam::${var.account_id}:policy/${var.name}-deploy-policy-${var.environment}"
-  state_bucket_name    = coalesce(var.state_bucket_name, "${var.name}-terraform-state-${var.account_id}")
-  image_parameter_name = "/${var.name}/${var.environment}/image"
+  name                  = var.name
+  environment           = var.environment
+  account_id            = var.account_id
+  database_password_arn = "arn:aws:secretsmanager:${var.region}:${var.account_id}:secret:${var.name}/${var.environment}/database-password-??????"
+  github_repository     = var.github_repository
+  github_environment    = coalesce(var.github_environment, var.environment)
+  deploy_policy_arn     = "arn:aws:iam::${var.account_id}:policy/${var.name}-deploy-policy-${var.environment}"
+  state_bucket_name     = coalesce(var.state_bucket_name, "${var.name}-terraform-state-${var.account_id}")
 }

@@ -54,7 +54,9 @@ resource "aws_iam_role_policy_attachment" "deploy" {
   policy_arn = var.deploy_policy_arn
 }
 
-# Plans: reads how everything is set, changes nothing, and reads no data but the state and the image parameter.
+# Plans what a pull request would change in the state as it was last applied: -refresh=false. A pull request's own code
+# runs in that job, and refreshing would need to read all that there is. One value it must read: every plan opens the
+# ephemeral resource that hands the database its password.
 resource "aws_iam_role" "plan" {
   name                 = "${var.name}-pipeline-plan-${var.environment}"
   description          = "GitHub Actions of ${var.github_repository}: plan ${var.name} ${var.environment}"
@@ -64,47 +66,26 @@ resource "aws_iam_role" "plan" {
   depends_on = [aws_iam_openid_connect_provider.github]
 }
 
-resource "aws_iam_role_policy_attachment" "plan" {
-  role       = aws_iam_role.plan.name
-  policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-}
-
 data "aws_iam_policy_document" "plan" {
-  # ReadOnlyAccess reads data too. A pull request's own code runs in the job, so it must not.
   statement {
-    sid    = "NoData"
-    effect = "Deny"
-    actions = [
-      "dynamodb:BatchGetItem",
-      "dynamodb:GetItem",
-      "dynamodb:Query",
-      "dynamodb:Scan",
-      "ecr:GetDownloadUrlForLayer",
-      "logs:FilterLogEvents",
-      "logs:GetLogEvents",
-      "logs:GetQueryResults",
-      "logs:StartQuery",
-      "secretsmanager:BatchGetSecretValue",
-      "secretsmanager:GetSecretValue",
-    ]
-    resources = ["*"]
+    sid       = "ReadTheState"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::${var.state_bucket_name}/${var.environment}/*"]
   }
 
   statement {
-    sid           = "NoObjectsButTheState"
-    effect        = "Deny"
-    actions       = ["s3:GetObject", "s3:GetObjectVersion"]
-    not_resources = ["arn:aws:s3:::${var.state_bucket_name}/${var.environment}/*"]
+    sid       = "FindTheState"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:aws:s3:::${var.state_bucket_name}"]
   }
 
   statement {
-    sid           = "NoParametersButTheImage"
-    effect        = "Deny"
-    actions       = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:GetParameterHistory"]
-    not_resources = ["arn:aws:ssm:${var.region}:${var.account_id}:parameter${var.image_parameter_name}"]
+    sid       = "DatabasePassword"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [var.database_password_arn]
   }
 
-  # The configuration makes its first passwords by an ephemeral resource, which a plan opens too.
+  # The configuration makes its first passwords by an ephemeral resource, which a plan opens too. It names nobody's.
   statement {
     sid       = "RandomPassword"
     actions   = ["secretsmanager:GetRandomPassword"]
@@ -113,7 +94,7 @@ data "aws_iam_policy_document" "plan" {
 }
 
 resource "aws_iam_role_policy" "plan" {
-  name   = "plan-without-data"
+  name   = "plan"
   role   = aws_iam_role.plan.id
   policy = data.aws_iam_policy_document.plan.json
 }

@@ -31,17 +31,6 @@ variable "account_id" {
   }
 }
 
-variable "region" {
-  description = "Region of the service."
-  type        = string
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region must be the name of an AWS region, for example us-west-2."
-  }
-}
-
 variable "github_repository" {
   description = "Repository on GitHub whose workflows may assume the roles, as <owner>/<name>."
   type        = string
@@ -76,13 +65,8 @@ variable "state_bucket_name" {
   nullable    = false
 }
 
-variable "image_parameter_name" {
-  description = "SSM parameter that says which image runs."
+variable "database_password_arn" {
+  description = "ARN of the secret with the database's password, which every plan opens; ?????? stands for its random end."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = startswith(var.image_parameter_name, "/")
-    error_message = "image_parameter_name must begin with a slash."
-  }
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from miyabi.cli.output import Output
 from miyabi.cli.views import cell
-from miyabi.operations.service.deploy import Compared
-from miyabi.operations.service.events import Events
-from miyabi.operations.service.release import Released
-from miyabi.operations.service.status import ServiceReport
+
+if TYPE_CHECKING:  # one verb's view must not load the others' operations
+    from miyabi.operations.service.deploy import Compared
+    from miyabi.operations.service.events import Events
+    from miyabi.operations.service.release import Released
+    from miyabi.operations.service.status import ServiceReport
 
 _GROUP = re.compile(r"arn:[\w-]+:elasticloadbalancing:[\w-]*:\d*:targetgroup/([\w-]+)/\w+")
 
@@ -19,6 +22,8 @@ def status(output: Output, report: ServiceReport) -> None:
     word = output.colour("steady", "green") if report.steady else output.colour("not steady", "yellow")
     counts = f"desired {report.desired_count}   running {report.running_count}   pending {report.pending_count}"
     output.line(f"service  {report.service}   {report.status}   {counts}   {word}")
+    for note in report.notes:
+        output.line(f"         {output.colour(note, 'yellow')}")
     if report.targets:
         output.line(f"targets  {report.healthy_targets} of {len(report.targets)} healthy")
     for target in report.targets:

@@ -97,8 +97,8 @@ def set_retention(run: Run, params: SetRetentionParams) -> RetentionSet:
         run.cloud.client("logs").put_retention_policy(logGroupName=name, retentionInDays=params.days)
     if name == run.environment.log_group:
         run.warn(
-            f"Terraform's next apply puts back its own: set log_retention_days = {params.days} in the environment's "
-            "variables in miyabi.toml too"
+            f"where Terraform keeps this group its next apply puts back its own: set log_retention_days = {params.days}"
+            " in the environment's variables in miyabi.toml too"
         )
     return RetentionSet(name, params.days, before)
 

@@ -93,7 +93,7 @@ def _restore_scaling(run: Run, found: FoundService, suspension: scaling.Suspensi
     override = Override.of(found.tags)
     if override is not None and override.until <= run.now():
         # Its end fell into the stop, when scheduled actions were suspended: AWS does not make up for it.
-        run.step("restoring autoscaling's bounds: the override ended during the stop")
+        run.step("restoring autoscaling's bounds: the override is over")
         scaling.set_bounds(run, override.bounds)
         scaling.forget_end(run)
         forget(run, found, Override.KEYS)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from miyabi.aws.errors import translated
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.run import Run
 from miyabi.operations.service.found import find_service
+from miyabi.operations.service.remembered import Override, Stopped
 from miyabi.operations.status import DeploymentStatus, ServiceEvent, TargetStatus, describe_targets
 
 
@@ -33,6 +36,8 @@ class ServiceReport:
     targets: tuple[TargetStatus, ...]
     events: tuple[ServiceEvent, ...]
     """The latest five, newest first."""
+    notes: tuple[str, ...]
+    """What operations remember about it: a stop, an override."""
 
     @property
     def healthy_targets(self) -> int:
@@ -64,4 +69,18 @@ def service_status(run: Run, params: StatusParams) -> ServiceReport:  # noqa: AR
         deployments=seen.deployments,
         targets=tuple(targets),
         events=seen.events,
+        notes=tuple(_notes(found.tags, run.now())),
     )
+
+
+def _notes(tags: Mapping[str, str], now: datetime) -> Iterator[str]:
+    stopped, override = Stopped.of(tags), Override.of(tags)
+    if stopped is not None:
+        at = f"{stopped.at:%Y-%m-%d %H:%M:%S %Z}"
+        yield f"stopped since {at}; `miyabi service resume` starts {stopped.count} tasks and restores the rest"
+    if override is not None and override.until > now:
+        until, bounds = f"{override.until:%Y-%m-%d %H:%M:%S %Z}", override.bounds
+        yield (
+            f"at least {override.count} tasks until {until}; then autoscaling keeps it between {bounds.minimum} and "
+            f"{bounds.maximum} again"
+        )

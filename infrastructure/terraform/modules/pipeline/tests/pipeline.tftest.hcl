@@ -11,15 +11,14 @@ provider "aws" {
 }
 
 variables {
-  name                 = "miyabi"
-  environment          = "dev"
-  account_id           = "112530848482"
-  region               = "us-west-2"
-  github_repository    = "octo-org/shop"
-  github_environment   = "dev"
-  deploy_policy_arn    = "arn:aws:iam::112530848482:policy/miyabi-deploy-policy-dev"
-  state_bucket_name    = "miyabi-terraform-state-112530848482"
-  image_parameter_name = "/miyabi/dev/image"
+  name                  = "miyabi"
+  environment           = "dev"
+  account_id            = "112530848482"
+  database_password_arn = "arn:aws:secretsmanager:us-west-2:112530848482:secret:miyabi/dev/database-password-??????"
+  github_repository     = "octo-org/shop"
+  github_environment    = "dev"
+  deploy_policy_arn     = "arn:aws:iam::112530848482:policy/miyabi-deploy-policy-dev"
+  state_bucket_name     = "miyabi-terraform-state-112530848482"
 }
 
 run "only_the_environment_of_the_repository_deploys" {
@@ -58,12 +57,17 @@ run "a_pull_request_plans_and_reads_no_data" {
   }
 
   assert {
-    condition     = contains(jsondecode(aws_iam_role_policy.plan.policy).Statement[0].Action, "secretsmanager:GetSecretValue") && jsondecode(aws_iam_role_policy.plan.policy).Statement[0].Effect == "Deny"
-    error_message = "A plan reads no secret."
+    condition     = flatten([for one in jsondecode(aws_iam_role_policy.plan.policy).Statement : one.Action]) == ["s3:GetObject", "s3:ListBucket", "secretsmanager:GetSecretValue", "secretsmanager:GetRandomPassword"]
+    error_message = "A plan reads the state and the one secret that it opens."
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.plan.policy).Statement[1].NotResource == "arn:aws:s3:::miyabi-terraform-state-112530848482/dev/*"
+    condition     = jsondecode(aws_iam_role_policy.plan.policy).Statement[2].Resource == "arn:aws:secretsmanager:us-west-2:112530848482:secret:miyabi/dev/database-password-??????"
+    error_message = "No other secret."
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.plan.policy).Statement[0].Resource == "arn:aws:s3:::miyabi-terraform-state-112530848482/dev/*"
     error_message = "A plan reads the environment's state and no other object."
   }
 }

@@ -157,10 +157,15 @@ def _changed(row: ScheduledAction, params: Params) -> ScheduledAction:
         row,
         schedule=params.get("Schedule") or row.schedule,
         timezone=params.get("Timezone") or row.timezone,
-        start=params.get("StartTime") or row.start,
-        end=params.get("EndTime") or row.end,
+        start=_instant(params.get("StartTime")) or row.start,
+        end=_instant(params.get("EndTime")) or row.end,
         **bounds,
     )
+
+
+def _instant(given: datetime | None) -> datetime | None:
+    """Return an instant of a request, which moto's parser gives without its zone: UTC."""
+    return given.replace(tzinfo=UTC) if given is not None and given.tzinfo is None else given
 
 
 def _check(row: ScheduledAction, now: datetime) -> None:
