@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 from miyabi.environment.home import Home
 from miyabi.localcloud.processes import ProcessSpec, ProcessState
-from miyabi.localcloud.supervisor.identity import Identity, identify, sweep
+from miyabi.localcloud.supervisor.identity import Identity, identify, lineage, sweep
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient, SupervisorClient
 from miyabi.model.errors import Unavailable
 
@@ -51,13 +52,15 @@ class Cloud:
         def answers() -> bool:
             assert process.poll() is None, (self.home.log / "supervisor.log").read_text()
             with contextlib.suppress(Unavailable):
-                return self.blocking.pid() == process.pid
+                return process.pid in lineage(self.blocking.pid())
             return False
 
         wait_for(answers)
         return process
 
     def down(self) -> None:
+        with contextlib.suppress(Unavailable, ProcessLookupError):
+            os.kill(self.blocking.pid(), signal.SIGKILL)
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
         if self.process is not None:

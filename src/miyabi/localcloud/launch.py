@@ -16,6 +16,7 @@ from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.localcloud.processes import ProcessState
 from miyabi.localcloud.running import inspect
 from miyabi.localcloud.supervisor import wire
+from miyabi.localcloud.supervisor.identity import lineage
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
 from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, Unavailable
 
@@ -33,8 +34,10 @@ _KEPT_PREFIXES = ("LC_", "XDG_", "MIYABI_")
 
 
 def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subprocess.Popen[bytes]:
+    """Start the supervisor's guardian, which starts the supervisor."""
     # -P: the home, which is the working directory, is not a place to import from.
-    command = [sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--home", str(home.root.resolve())]
+    command = [sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--guarded"]
+    command += ["--home", str(home.root.resolve())]
     if control_command is not None:
         command += ["--control-command", json.dumps(list(control_command))]
     descriptor = os.open(_supervisor_log(home), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -62,12 +65,14 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def await_supervisor(home: Home, begun: subprocess.Popen[bytes], until: float) -> None:
+def await_supervisor(home: Home, begun: subprocess.Popen[bytes], until: float) -> int:
+    """Wait until the supervisor whose guardian this is answers; return its pid."""
     client = BlockingSupervisorClient(home.run)
     while True:
         with contextlib.suppress(Unavailable):
-            if client.pid() == begun.pid:
-                return
+            pid = client.pid()
+            if begun.pid in lineage(pid):
+                return pid
         code = begun.poll()
         if code is not None:
             raise Failed(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor import presence, wire
+from miyabi.localcloud.supervisor.guardian import guarded
 from miyabi.localcloud.supervisor.identity import sweep
 from miyabi.localcloud.supervisor.server import Server
 from miyabi.localcloud.supervisor.spawning import Spawner
@@ -23,8 +24,13 @@ FAILED, CONFLICT = 1, 5
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Claim the home, end what an earlier supervisor left behind, and serve."""
+    """Serve a home; with `--guarded`, below a guardian that ends what is left when the supervisor is killed."""
     options = _options(arguments)
+    return guarded(lambda: supervise(options)) if options.guarded else supervise(options)
+
+
+def supervise(options: argparse.Namespace) -> int:
+    """Claim the home, end what an earlier supervisor left behind, and serve."""
     home = os.path.realpath(options.home)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     # Everything is relative to the home from here: a socket's path may have 107 bytes only.
@@ -82,6 +88,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m miyabi.localcloud.supervisor")
     parser.add_argument("--home", required=True, help="the home of the local cloud")
     parser.add_argument("--stop-timeout", type=float, default=10.0, help="seconds that tasks may take to end")
+    parser.add_argument("--guarded", action="store_true", help="run below a guardian")
     # Another program in the control plane's place, as JSON: for tests of the supervisor itself.
     parser.add_argument("--control-command", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)

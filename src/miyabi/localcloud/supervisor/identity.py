@@ -58,6 +58,29 @@ def lineage(pid: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def descendants(pid: int) -> list[Identity]:
+    """Return the running processes that descend from this one, without itself.
+
+    One that ends while this looks hands its children to an ancestor, so a second look may find more.
+    """
+    children: dict[int, list[int]] = {}
+    starts: dict[int, Identity] = {}
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names are enough, and there are many
+        fields = _stat(int(entry)) if entry.isdigit() else None
+        if fields is not None:
+            children.setdefault(int(fields[1]), []).append(int(entry))
+            if fields[0] not in {"Z", "X"}:
+                starts[int(entry)] = Identity(int(entry), int(fields[_START]))
+    found: list[Identity] = []
+    left = [pid]
+    while left:
+        for child in children.get(left.pop(), ()):
+            left.append(child)
+            if child in starts:
+                found.append(starts[child])
+    return found
+
+
 def marked(home: str, children: Collection[str] | None = None) -> Iterator[Identity]:
     """Find the running processes that carry the home's mark, of these children or of all."""
     mark = os.fsencode(f"{HOME_MARK}={home}")

@@ -15,6 +15,7 @@ from miyabi.localcloud.processes import ProcessSpec, ProcessState
 from miyabi.localcloud.supervisor import wire
 from miyabi.localcloud.supervisor.children import Children
 from miyabi.localcloud.supervisor.connection import Connection
+from miyabi.localcloud.supervisor.guardian import GUARDIAN_LOST
 from miyabi.localcloud.supervisor.shutdown import Shutdown
 from miyabi.localcloud.supervisor.spawning import Spawner
 from miyabi.localcloud.supervisor.wire import Body, Refusal
@@ -73,9 +74,13 @@ class Server:
             signal.signal(number, lambda _number, _frame: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note_signal)
+        signal.signal(GUARDIAN_LOST, self._note_loss)
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
+
+    def _note_loss(self, _number: int, _frame: FrameType | None) -> None:
+        log.warning("the guardian was killed: if this supervisor is killed too, the next `up` ends what is left")
 
     def _heed_signals(self) -> None:
         count, self._signals = self._signals, 0

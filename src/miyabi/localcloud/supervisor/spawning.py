@@ -15,8 +15,9 @@ from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor.identity import CHILD_MARK, HOME_MARK
 from miyabi.localcloud.supervisor.wire import INVALID, NOT_EXECUTABLE, UNAVAILABLE, Refusal
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
 _NOT_EXECUTABLE = {
     errno.ENOENT,
     errno.EACCES,
@@ -33,14 +34,14 @@ class Spawner:
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self._prctl = _prctl()
+        self._prctl = load_prctl()
         self._parent = os.getpid()
 
     def prepare_self(self) -> None:
         """Set what children inherit, and adopt the orphans that they leave."""
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if self._prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        if self._prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
     def spawn(self, spec: ProcessSpec) -> subprocess.Popen[bytes]:
@@ -68,7 +69,7 @@ class Spawner:
             os.close(output)
 
     def _die_with_parent(self) -> None:
-        self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        self._prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != self._parent:  # it died between the fork and the line above
             os._exit(1)
 
@@ -83,7 +84,8 @@ def _open_output(spec: ProcessSpec) -> int:
     return output
 
 
-def _prctl() -> Callable[..., int]:
+def load_prctl() -> Callable[..., int]:
+    """Return the C library's prctl."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
     prctl.restype = ctypes.c_int
