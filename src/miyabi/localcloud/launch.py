@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from miyabi.environment.control_groups import scope_prefix
 from miyabi.environment.home import Home, Instance
 from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.localcloud.processes import ProcessState
@@ -36,7 +37,8 @@ _KEPT_PREFIXES = ("LC_", "XDG_", "MIYABI_")
 def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subprocess.Popen[bytes]:
     """Start the supervisor's guardian, which starts the supervisor."""
     # -P: the home, which is the working directory, is not a place to import from.
-    command = [sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--guarded"]
+    environment = _environment()
+    command = [*scope_prefix(os.environ), sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--guarded"]
     command += ["--home", str(home.root.resolve())]
     if control_command is not None:
         command += ["--control-command", json.dumps(list(control_command))]
@@ -45,7 +47,7 @@ def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subpr
         return subprocess.Popen(
             command,
             cwd=home.root,
-            env=_environment(),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,

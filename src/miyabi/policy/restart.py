@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 AT_ONCE = timedelta(0)
@@ -71,12 +71,12 @@ PATIENCE: Mapping[Part, timedelta] = {
 """How long a part that runs, and has answered before, may be silent. A refusal is an answer, silence is not."""
 
 
-def judge_silence(part: Part, silent_since: datetime | None, *, now: datetime) -> str | None:
+def judge_silence(part: Part, silent_for: timedelta | None) -> str | None:
     """Return why the part counts as hung and is to be killed, or None.
 
-    silent_since: when the first of the probes began that went unanswered, without an answer since; None: it answers.
+    silent_for: since the first probe began that went unanswered, without an answer since; None: it answers.
     """
-    if silent_since is None or now - silent_since < PATIENCE[part]:
+    if silent_for is None or silent_for < PATIENCE[part]:
         return None
-    silent, patience = (now - silent_since).total_seconds(), PATIENCE[part].total_seconds()
-    return f"{part} runs but has not answered for {silent:.0f} s, {patience:.0f} s are the limit: it hangs"
+    limit = PATIENCE[part].total_seconds()
+    return f"{part} runs but has not answered for {silent_for.total_seconds():.0f} s, the limit is {limit:.0f} s"

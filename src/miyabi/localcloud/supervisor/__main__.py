@@ -11,10 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from miyabi.environment.control_groups import LIMITER_VARIABLE
 from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor import presence, wire
 from miyabi.localcloud.supervisor.guardian import guarded
 from miyabi.localcloud.supervisor.identity import sweep
+from miyabi.localcloud.supervisor.limits import Limits
 from miyabi.localcloud.supervisor.server import Server
 from miyabi.localcloud.supervisor.spawning import Spawner
 
@@ -46,9 +48,13 @@ def supervise(options: argparse.Namespace) -> int:
     presence.announce(run)
     if swept := sweep(home):
         log.warning("killed %d processes that an earlier supervisor left behind", swept)
+    limits = Limits(home, asked=os.environ.get(LIMITER_VARIABLE))
+    limits.sweep()
+    presence.say_limiter(run, limits.choice.text)
+    log.info("limits of tasks: %s", limits.choice.text)
     address = str(run / wire.SOCKET)
     with _listen(address) as listener:
-        server = Server(home, spawner, listener, task_seconds=options.stop_timeout)
+        server = Server(home, spawner, limits, listener, task_seconds=options.stop_timeout)
         log.info("serving %s (pid %d)", home, os.getpid())
         try:
             server.run(_control(home, options.control_command))
@@ -57,6 +63,7 @@ def supervise(options: argparse.Namespace) -> int:
             return FAILED
         finally:
             sweep(home)
+            limits.sweep()
             Path(address).unlink(missing_ok=True)
             presence.withdraw(run)
         log.info("stopped")

@@ -18,7 +18,8 @@ from pathlib import Path
 HOME_MARK = "MIYABI_INSTANCE_HOME"
 CHILD_MARK = "MIYABI_INSTANCE_CHILD"
 
-_START = 19  # the start time's place among the fields from the third on
+# The places of the fields from the third on.
+_PARENT, _SESSION, _START, _RESIDENT = 1, 3, 19, 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,30 @@ def lineage(pid: int) -> frozenset[int]:
     while pid > 0 and pid not in found:
         found.add(pid)
         fields = _stat(pid)
-        pid = int(fields[1]) if fields else 0
+        pid = int(fields[_PARENT]) if fields else 0
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of processes."""
+
+    pid: int
+    parent: int
+    session: int
+    start_ticks: int
+    resident_pages: int
+    running: bool
+    """False where it only waits to be reaped."""
+
+
+def rows() -> Iterator[Row]:
+    """Return every process as the kernel shows it now."""
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names are enough, and there are many
+        fields = _stat(int(entry)) if entry.isdigit() else None
+        if fields is not None:
+            numbers = (int(fields[at]) for at in (_PARENT, _SESSION, _START, _RESIDENT))
+            yield Row(int(entry), *numbers, running=fields[0] not in {"Z", "X"})
 
 
 def descendants(pid: int) -> list[Identity]:
@@ -63,22 +86,14 @@ def descendants(pid: int) -> list[Identity]:
 
     One that ends while this looks hands its children to an ancestor, so a second look may find more.
     """
-    children: dict[int, list[int]] = {}
-    starts: dict[int, Identity] = {}
-    for entry in os.listdir("/proc"):  # noqa: PTH208 - names are enough, and there are many
-        fields = _stat(int(entry)) if entry.isdigit() else None
-        if fields is not None:
-            children.setdefault(int(fields[1]), []).append(int(entry))
-            if fields[0] not in {"Z", "X"}:
-                starts[int(entry)] = Identity(int(entry), int(fields[_START]))
-    found: list[Identity] = []
-    left = [pid]
-    while left:
-        for child in children.get(left.pop(), ()):
-            left.append(child)
-            if child in starts:
-                found.append(starts[child])
-    return found
+    table = list(rows())
+    found: dict[int, Row] = {}
+    parents = {pid}
+    while parents:
+        generation = {row.pid: row for row in table if row.parent in parents and row.pid not in found}
+        found |= generation
+        parents = set(generation)
+    return [Identity(row.pid, row.start_ticks) for row in found.values() if row.running]
 
 
 def marked(home: str, children: Collection[str] | None = None) -> Iterator[Identity]:
@@ -127,7 +142,7 @@ def _stat(pid: int) -> list[str] | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()
-    return fields if len(fields) > _START else None
+    return fields if len(fields) > _RESIDENT else None
 
 
 def _carries(entry: str, mark: bytes, owners: set[bytes] | None) -> bool:
