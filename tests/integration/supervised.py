@@ -11,11 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+from miyabi.environment.control_groups import find_places
 from miyabi.environment.home import Home
 from miyabi.localcloud.processes import ProcessSpec, ProcessState
 from miyabi.localcloud.supervisor.identity import Identity, identify, lineage, sweep
+from miyabi.localcloud.supervisor.limits import sweep_groups
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient, SupervisorClient
 from miyabi.model.errors import Unavailable
 
@@ -66,6 +70,13 @@ class Cloud:
         if self.process is not None:
             self.process.wait()
         sweep(str(self.home.root))
+        sweep_groups(str(self.home.root))
+
+    def groups(self) -> list[Path]:
+        """Return the control groups of this home's children."""
+        places = {place for found in find_places().values() for place in found.by_controller.values()}
+        mark = f"miyabi-{sha256(str(self.home.root).encode()).hexdigest()[:12]}-*"
+        return [group for place in places for group in place.glob(mark)]
 
     def spec(self, name: str, *argv: str, restart: bool = False, env: dict[str, str] | None = None) -> ProcessSpec:
         output = self.home.log / f"{name.replace('/', '-')}.log"

@@ -16,7 +16,7 @@ from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor import presence, wire
 from miyabi.localcloud.supervisor.guardian import guarded
 from miyabi.localcloud.supervisor.identity import sweep
-from miyabi.localcloud.supervisor.limits import Limits
+from miyabi.localcloud.supervisor.limits import Limits, sweep_groups
 from miyabi.localcloud.supervisor.server import Server
 from miyabi.localcloud.supervisor.spawning import Spawner
 
@@ -28,7 +28,9 @@ FAILED, CONFLICT = 1, 5
 def main(arguments: Sequence[str]) -> int:
     """Serve a home; with `--guarded`, below a guardian that ends what is left when the supervisor is killed."""
     options = _options(arguments)
-    return guarded(lambda: supervise(options)) if options.guarded else supervise(options)
+    if not options.guarded:
+        return supervise(options)
+    return guarded(lambda: supervise(options), lambda: sweep_groups(os.path.realpath(options.home)))
 
 
 def supervise(options: argparse.Namespace) -> int:
@@ -49,7 +51,7 @@ def supervise(options: argparse.Namespace) -> int:
     if swept := sweep(home):
         log.warning("killed %d processes that an earlier supervisor left behind", swept)
     limits = Limits(home, asked=os.environ.get(LIMITER_VARIABLE))
-    limits.sweep()
+    sweep_groups(home)
     presence.say_limiter(run, limits.choice.text)
     log.info("limits of tasks: %s", limits.choice.text)
     address = str(run / wire.SOCKET)
@@ -63,7 +65,7 @@ def supervise(options: argparse.Namespace) -> int:
             return FAILED
         finally:
             sweep(home)
-            limits.sweep()
+            sweep_groups(home)
             Path(address).unlink(missing_ok=True)
             presence.withdraw(run)
         log.info("stopped")

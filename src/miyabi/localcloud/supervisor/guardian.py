@@ -23,9 +23,10 @@ _GIVE_UP_SECONDS = 10.0
 _NAME = b"miyabi-guardian"
 
 
-def guarded(supervise: Callable[[], int]) -> int:
+def guarded(supervise: Callable[[], int], tidy: Callable[[], None]) -> int:
     """Run `supervise` in a child, wait for it, end what it leaves; return its exit code, as a shell reports it.
 
+    tidy: called when nothing is left.
     SIGTERM and SIGINT are passed on to the child. Call it while there is one thread.
     """
     prctl = load_prctl()
@@ -43,6 +44,7 @@ def guarded(supervise: Callable[[], int]) -> int:
         signal.signal(number, lambda number, _frame: _pass_on(child, number))
     code = _wait_for(child)
     end_descendants()
+    tidy()
     return code
 
 

@@ -78,7 +78,7 @@ class Limits:
         offered = {kind: set(places.by_controller) for kind, places in found.items()}
         self.choice: Choice = choose_limiter(offered, asked=asked)
         self._places = found.get(self.choice.limiter)
-        self._prefix = f"miyabi-{sha256(home.encode()).hexdigest()[:12]}-"
+        self._prefix = _prefix(home)
 
     @property
     def polls(self) -> bool:
@@ -103,13 +103,6 @@ class Limits:
             raise
         return group
 
-    def sweep(self) -> None:
-        """Remove the groups that an earlier supervisor of this home left behind."""
-        for place in set(self._places.by_controller.values()) if self._places else ():
-            for directory in place.glob(f"{self._prefix}*"):
-                with contextlib.suppress(OSError):
-                    directory.rmdir()
-
     def _set(self, made: Mapping[str, Path], chosen: Mapping[str, int]) -> None:
         first = self._places is not None and self._places.version == 1
         if memory := made.get(MEMORY):
@@ -132,3 +125,15 @@ def _swap(first: bool, chosen: Mapping[str, int]) -> int:  # noqa: FBT001 - priv
 
 def _write(path: Path, number: int) -> None:
     path.write_text(str(number))
+
+
+def sweep_groups(home: str, *, root: Path = ROOT) -> None:
+    """Remove the groups that a supervisor of this home left behind, as far as nothing is in them."""
+    for place in {place for found in find_places(root).values() for place in found.by_controller.values()}:
+        for directory in place.glob(f"{_prefix(home)}*"):
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+def _prefix(home: str) -> str:
+    return f"miyabi-{sha256(home.encode()).hexdigest()[:12]}-"
