@@ -270,6 +270,19 @@ def test_a_child_that_keeps_ending_is_restarted_ever_more_slowly(cloud: Cloud) -
         cloud.forget("haproxy")
 
 
+def test_a_control_plane_that_hangs_is_restarted_and_one_that_never_spoke_is_left_alone(cloud: Cloud) -> None:
+    first = wait_for(lambda: cloud.running("control"))
+    os.kill(first.pid, signal.SIGSTOP)
+    asyncio.run(cloud.client.alive("control"))  # from now on it must go on saying so
+    other = cloud.start(cloud.spec("task/a", *IDLE))
+    again = wait_for(lambda: (state := cloud.running("control")) and state.pid != first.pid and state, 60)
+    assert again.restarts == 1
+    assert "has not answered for 15 s" in (cloud.home.log / "supervisor.log").read_text()
+    state = cloud.running("task/a")
+    assert state is not None
+    assert state.pid == other.pid
+
+
 def test_a_home_may_be_deeper_than_a_socket_address_is_long(tmp_path: Path) -> None:
     root = tmp_path.joinpath(*["a-rather-long-directory-name"] * 8)
     root.parent.mkdir(parents=True)

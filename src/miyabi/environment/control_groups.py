@@ -22,6 +22,7 @@ LIMITER_FILE = "limiter"
 ROOT = Path("/sys/fs/cgroup")
 _SYSTEMD = Path("/run/systemd/system")
 _SCOPE_SECONDS = 5
+_LEAF = "miyabi-supervisor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,14 @@ def find_places(root: Path = ROOT, *, take: bool = False) -> dict[Limiter, Place
 
     take: also take possession of a group of version 2 that is given to this process alone.
     """
-    lines = _own_groups()
+    lines = own_groups()
     found = {}
     unified = root / "unified" if (root / "unified").is_dir() else root
     own = lines.get("")
-    if own is not None and (second := _second(_below(unified, own), take=take)):
-        found[Limiter.SYSTEMD_SCOPE if own.endswith(".scope") else Limiter.CGROUP_V2] = second
+    if own is not None:
+        own = own.removesuffix(f"/{_LEAF}")  # where it was taken before
+        if second := _second(_below(unified, own), take=take):
+            found[Limiter.SYSTEMD_SCOPE if own.endswith(".scope") else Limiter.CGROUP_V2] = second
     first = {
         kind: place
         for kind in (MEMORY, CPU)
@@ -78,7 +81,7 @@ def find_places(root: Path = ROOT, *, take: bool = False) -> dict[Limiter, Place
     return found
 
 
-def _own_groups() -> dict[str, str]:
+def own_groups() -> dict[str, str]:
     """Return this process's groups: their controllers, empty for version 2, → path."""
     try:
         text = Path("/proc/self/cgroup").read_text()
@@ -132,7 +135,7 @@ def _give(place: Path) -> None:
     own = {str(os.getpid()), str(os.getppid())}
     if not _words(place / "cgroup.procs") <= own:
         raise PermissionError("other processes live in this group")
-    leaf = place / "miyabi-supervisor"
+    leaf = place / _LEAF
     leaf.mkdir(exist_ok=True)
     for pid in _words(place / "cgroup.procs"):
         (leaf / "cgroup.procs").write_text(pid)

@@ -37,6 +37,8 @@ class Step(Enum):
     """Let the server end its sessions, write everything down and end."""
     KILL = auto()
     """End the server at once; its next start recovers."""
+    DESTROY = auto()
+    """End the server by SIGKILL: it hangs."""
     PREPARE = auto()
     """Make users and database, set the password."""
     RELOAD = auto()
@@ -71,6 +73,8 @@ class Seen:
     """Why it ended, as it said itself."""
     stop_asked_at: datetime | None = None
     """When the running server was asked to stop."""
+    hangs: str | None = None
+    """Why the running server counts as hung; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
         return NextStep(Step.START, "the server does not run")
     if seen.running and _restart_due(instance, seen):
         return _stopping(seen, now)
+    if seen.running and seen.hangs is not None:
+        return NextStep(Step.DESTROY, seen.hangs)
     if not seen.answering:
         return _silent(instance, seen, now)
     return _answering(instance, group, now)

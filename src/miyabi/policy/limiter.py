@@ -48,7 +48,8 @@ def choose_limiter(offered: dict[Limiter, Collection[str]], *, asked: str | None
     offered: which of `MEMORY` and `CPU` each limiter can hold here. asked: the limiter that somebody insists on, by
     its name; one that is not offered is not used.
     """
-    fit = [limiter for limiter in Limiter if set(offered.get(limiter, ())) >= _BOTH]
+    groups = [limiter for limiter in Limiter if limiter is not Limiter.POLLING]
+    fit = [limiter for limiter in groups if set(offered.get(limiter, ())) >= _BOTH]
     if asked is not None:
         wanted = [limiter for limiter in fit if limiter.value == asked]
         if wanted:

@@ -64,19 +64,22 @@ class Part(StrEnum):
 
 PATIENCE: Mapping[Part, timedelta] = {
     Part.CONTROL: timedelta(seconds=15),
-    Part.BALANCER: timedelta(seconds=4),
-    Part.DATABASE: timedelta(seconds=10),
+    Part.BALANCER: timedelta(seconds=5),
+    Part.DATABASE: timedelta(seconds=8),
     Part.CACHE: timedelta(seconds=6),
 }
 """How long a part that runs, and has answered before, may be silent. A refusal is an answer, silence is not."""
+LEAST_PROBES = 2
+"""One probe alone may have been lost while this very process had no processor."""
 
 
-def judge_silence(part: Part, silent_for: timedelta | None) -> str | None:
+def judge_silence(part: Part, silent_for: timedelta | None, *, probes: int = LEAST_PROBES) -> str | None:
     """Return why the part counts as hung and is to be killed, or None.
 
     silent_for: since the first probe began that went unanswered, without an answer since; None: it answers.
+    probes: how many went unanswered.
     """
-    if silent_for is None or silent_for < PATIENCE[part]:
+    if silent_for is None or silent_for < PATIENCE[part] or probes < LEAST_PROBES:
         return None
     limit = PATIENCE[part].total_seconds()
     return f"{part} runs but has not answered for {silent_for.total_seconds():.0f} s, the limit is {limit:.0f} s"

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 NAME = "haproxy"
 _SOCKET = "haproxy-master.sock"
-_ANSWER_SECONDS = 3.0
+_ANSWER_SECONDS = 2.0
 _START_SECONDS = 5.0
 _BATCH = 50  # commands in one line: HAProxy takes 16 KB
 _EXPECTED = {"New server registered.", "Server deleted."}
@@ -166,6 +166,12 @@ class HaproxyDriver:
             await self._processes.forget(NAME)
         self._file.unlink(missing_ok=True)
         (self._home.run / _SOCKET).unlink(missing_ok=True)
+
+    async def kill(self) -> None:
+        """End master and workers at once, without regard for open requests."""
+        with contextlib.suppress(NotFound, Conflict):
+            await self._processes.signal(NAME, signals.SIGKILL)
+        await self._ended()
 
     async def set_states(self, seen: Observed, states: Iterable[tuple[str, str, ServerState]]) -> None:
         """Set servers' states: (backend, server, state)."""

@@ -27,6 +27,11 @@ class Health:
     silent_since: datetime | None = None
     stop_asked_at: datetime | None = None
 
+    @property
+    def process(self) -> tuple[int, float]:
+        """Which process this is."""
+        return self.pid, self.started_at
+
     def probe_due(self, now: datetime) -> bool:
         """Say whether the server should be asked again."""
         return self.answered_at is None or self.failures > 0 or now - self.answered_at >= PROBE_EVERY
