@@ -294,7 +294,7 @@ def test_a_node_that_hangs_is_rebooting_and_is_replaced(caches: Caches, cluster:
 
     wait_for(replaced, 60)
     wait_for(lambda: caches.describe(cluster)["CacheClusterStatus"] == "available")
-    assert "rebooting cache cluster nodes" in seen, seen
+    assert "rebooting cluster nodes" in seen, seen
     with caches.client(cluster) as client:
         assert client.ask("PING") == "PONG"
 
