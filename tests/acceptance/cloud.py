@@ -46,6 +46,8 @@ class Rehearsal:
     environment: str = "dev"
     extra: dict[str, str] = field(default_factory=dict)
     exported: dict[str, str] = field(default_factory=dict)
+    user: int | None = None
+    """The user id that commands run as, where that is not this process's."""
 
     def variables(self) -> dict[str, str]:
         """Return the environment of a user's shell, before `miyabi env`."""
@@ -55,8 +57,13 @@ class Rehearsal:
             "PATH": f"{BIN}:{kept['PATH']}",
             "MIYABI_HOME": str(self.home),
             "XDG_STATE_HOME": str(self.home.parent / "xdg"),
+            **({} if self.user is None else {"HOME": str(self.directory), "TMPDIR": str(self.directory.parent)}),
             **self.extra,
         }
+
+    def identity(self) -> dict[str, Any]:
+        """Return the arguments of subprocess that make a command run as the user."""
+        return {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
 
     def miyabi(self, *arguments: str, seconds: float = 300) -> Ran:
         """Run `miyabi` as the user does."""
@@ -72,6 +79,7 @@ class Rehearsal:
             capture_output=True,
             check=True,
             timeout=30,
+            **self.identity(),
         )
         pairs = (entry.split("=", 1) for entry in ran.stdout.decode().split("\0") if "=" in entry)
         self.exported = dict(pairs)
@@ -133,10 +141,18 @@ class Rehearsal:
                     continue
         return found
 
-    @staticmethod
-    def _run(command: list[str], env: Mapping[str, str], cwd: Path, seconds: float) -> Ran:
+    def _run(self, command: list[str], env: Mapping[str, str], cwd: Path, seconds: float) -> Ran:
         began = time.monotonic()
-        done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command,
+            env=env,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            **self.identity(),
+        )
         return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 

@@ -20,6 +20,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from miyabi.environment.home import Home
+from miyabi.localcloud.supervisor.identity import descendants
+from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
 from tests.acceptance.cloud import Ran, Rehearsal, until
 from tests.acceptance.faults import kill, processes, serves
 from tests.acceptance.load import SteadyLoad
@@ -42,6 +45,16 @@ def dev(first: tuple[Rehearsal, Ran]) -> Rehearsal:
 
 def steady(cloud: Rehearsal) -> None:
     serves(cloud, url_of(cloud) + "/health", seconds=60)
+
+
+def child(cloud: Rehearsal, prefix: str) -> int:
+    """Return the pid of the supervisor's child: servers that write their own title lose the marks of `processes`."""
+    (found,) = (one for one in supervisor(cloud).list() if one.name.startswith(prefix))
+    return found.pid
+
+
+def supervisor(cloud: Rehearsal) -> BlockingSupervisorClient:
+    return BlockingSupervisorClient(Home(cloud.home).run)
 
 
 def best_of_three(measure: Callable[[], float], bound: float) -> None:
@@ -124,7 +137,7 @@ def test_a_killed_database_costs_503s_and_no_acknowledged_event(dev: Rehearsal) 
         with SteadyLoad(url_of(dev), rate=40, request=request, expected=frozenset({201, 503})) as load:
             until(lambda: any(one.status == 201 for one in load.sent), seconds=30, what="a first event")
             killed = time.monotonic()
-            kill(dev, database_name(dev))
+            os.kill(child(dev, "postgresql/"), signal.SIGKILL)
             served = until(lambda: served_again(load, killed), seconds=60, what="events again")
         assert load.lost == [], load.summary()
         refused = [one for one in load.sent if one.status == 503]
@@ -137,14 +150,6 @@ def test_a_killed_database_costs_503s_and_no_acknowledged_event(dev: Rehearsal) 
     seen = dev.client("rds").describe_events(SourceType="db-instance", Duration=60)["Events"]
     assert any("is starting: the server does not answer" in event["Message"] for event in seen)
     until(lambda: database_status(dev) == "available", seconds=30, what="an available DB instance")
-
-
-def database_name(cloud: Rehearsal) -> str:
-    for pid in cloud.processes():
-        for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            if entry.startswith(b"MIYABI_INSTANCE_CHILD=postgresql/"):
-                return entry.partition(b"=")[2].decode()
-    raise AssertionError("no database runs")
 
 
 def served_again(load: SteadyLoad, killed: float) -> float | None:
@@ -178,17 +183,13 @@ def test_a_killed_cache_interrupts_no_read(dev: Rehearsal) -> None:
     path = f"/v1/events/{made['id']}"
     with SteadyLoad(url_of(dev), rate=50, request=lambda _: ("GET", path, head, b"")) as load:
         until(lambda: len(load.sent) > 25, seconds=30, what="a steady load")
-        (pid,) = cache_processes(dev)
+        pid = child(dev, "cache/")
         os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
-        until(lambda: cache_processes(dev) not in ([], [pid]), seconds=30, what="another cache process")
+        until(lambda: child(dev, "cache/") != pid, seconds=30, what="another cache process")
         until(lambda: any(one.due > killed + 2 for one in load.sent), seconds=30, what="two more seconds")
     assert load.lost == [], load.summary()
     until(lambda: cache_status(dev) == "available", seconds=30, what="an available cache cluster")
-
-
-def cache_processes(cloud: Rehearsal) -> list[int]:
-    return processes(cloud, "cache/")
 
 
 def cache_status(cloud: Rehearsal) -> str:
@@ -244,8 +245,8 @@ def test_nothing_of_two_instances_listens_outside_the_loopback_network(
     shop, started = foreign
     assert started.result().code == 0
     for cloud in (dev, shop):
-        found = listening(set(cloud.processes()))
-        assert found, "nothing listens at all"
+        found = listening({one.pid for one in descendants(supervisor(cloud).pid())})
+        assert len(found) >= 3, found  # the API, the load balancer, a task
         assert {address for address in found if not address.startswith("127.")} == set()
     assert dev.instance()["block"] != shop.instance()["block"]
 

@@ -12,6 +12,7 @@ from miyabi.environment.config import Environment
 from miyabi.environment.exports import Exports, with_values, write_aws_files
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, open_instance
+from miyabi.environment.losses import Conditions, conditions_of
 from miyabi.environment.terraform.configuration import read_configuration
 from miyabi.environment.terraform.program import find_program
 from miyabi.environment.terraform.runs import Terraform
@@ -35,6 +36,10 @@ class Access:
     home: Home | None
     """Where the local cloud keeps everything; None for AWS."""
     environ: Mapping[str, str]
+
+    def conditions(self) -> Conditions:
+        """Return under what the cloud runs, and what of AWS is lost there."""
+        return Conditions() if self.home is None else conditions_of(self.home)
 
     def terraform(self) -> Terraform:
         """Return the Terraform of this environment and cloud."""
