@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -42,7 +42,7 @@ class Choice:
         return f"{self.limiter}: {self.lost}" if self.lost else f"{self.limiter}: CPU and memory of tasks are limited"
 
 
-def choose_limiter(offered: dict[Limiter, Collection[str]], *, asked: str | None = None) -> Choice:
+def choose_limiter(offered: Mapping[Limiter, Collection[str]], *, asked: str | None = None) -> Choice:
     """Return the best limiter.
 
     offered: which of `MEMORY` and `CPU` each limiter can hold here. asked: the limiter that somebody insists on, by

@@ -77,8 +77,8 @@ def rows() -> Iterator[Row]:
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names are enough, and there are many
         fields = _stat(int(entry)) if entry.isdigit() else None
         if fields is not None:
-            numbers = (int(fields[at]) for at in (_PARENT, _SESSION, _START, _RESIDENT))
-            yield Row(int(entry), *numbers, running=fields[0] not in {"Z", "X"})
+            parent, session, start, resident = (int(fields[at]) for at in (_PARENT, _SESSION, _START, _RESIDENT))
+            yield Row(int(entry), parent, session, start, resident, running=fields[0] not in {"Z", "X"})
 
 
 def descendants(pid: int) -> list[Identity]:
