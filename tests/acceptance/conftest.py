@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cloud import Ran, Rehearsal, copy_checkout
-from tests.ordinary import ordinary_user
+from tests.acceptance.cloud import ROOT, Ran, Rehearsal, copy_checkout
+from tests.ordinary import ordinary_user, own, programs_for
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +27,15 @@ def foreign() -> Iterator[tuple[Rehearsal, Started]]:
 
     Where the suite runs as root, this environment is an ordinary user's.
     """
-    user = ordinary_user()
     # Not below pytest's own directories, which are closed to other users.
     place = Path(tempfile.mkdtemp(prefix="miyabi-shop-"))
     directory = place / "shop"
     directory.mkdir()
-    for path in (place, directory):
-        os.chown(path, -1 if user is None else user, -1 if user is None else user)
-    rehearsal = Rehearsal(directory, place / "shop-home", user=user)
+    rehearsal = Rehearsal(directory, place / "shop-home")
+    if (user := ordinary_user()) is not None:
+        own(user, place, directory)
+        if (programs := programs_for(user, place, ROOT / "src")) is not None:
+            rehearsal.user, rehearsal.programs = user, programs
     rehearsal.extra["PATH"] = without_terraform(place, rehearsal.variables()["PATH"])
     made = rehearsal.miyabi("init", "--name", "shop", "--port", "3000", "--health-path", "/ping")
     assert made.code == 0, made.err
