@@ -64,10 +64,10 @@ def _own_packages() -> Path:
 
 
 def _interpreters() -> Iterator[Path]:
+    """Yield this interpreter, which may lie in a home that is closed, then the system's of the same version."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for directory in (os.path.dirname(os.path.realpath(sys.executable)), "/usr/local/bin", "/usr/bin"):  # noqa: PTH120
-        if (path := Path(directory, name)).exists():
-            yield path
+    yield Path(os.path.realpath(sys.executable))
+    yield from (path for path in (Path("/usr/local/bin", name), Path("/usr/bin", name)) if path.exists())
 
 
 def _copy_scripts(target: Path) -> None:
@@ -103,7 +103,8 @@ def main(arguments: list[str]) -> int:
             sys.exit("error: no Python of this version can be run by nobody; hint: apt-get install python3")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         env = {**kept, "HOME": str(place), "TMPDIR": str(place), "PATH": f"{programs}:{kept.get('PATH', os.defpath)}"}
-        pytest = [str(programs / "python"), "-m", "pytest", *arguments]
+        # That plugin needs a package that only another patch release of Python installs; no test uses it.
+        pytest = [str(programs / "python"), "-m", "pytest", "-p", "no:valkey", *arguments]
         return subprocess.call(pytest, cwd=checkout, env=env, **identity(user))
     finally:
         shutil.rmtree(place, ignore_errors=True)
