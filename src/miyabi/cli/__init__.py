@@ -6,11 +6,14 @@ Decides nothing and speaks no API itself. Only `environment.py` starts and stops
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # As Ctrl-C: what was begun, terraform above all, is told to end and its state is said.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from miyabi.cli.entry import called_as, run  # noqa: PLC0415 - nothing is loaded on import
 
