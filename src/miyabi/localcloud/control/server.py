@@ -97,10 +97,11 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     )
     checks = CheckLoop(engine, elbv2)
     loops: tuple[Loop, ...] = (
-        ServiceLoop(engine, tables, elbv2, instance.account),
+        # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        checks,
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        ServiceLoop(engine, tables, elbv2, instance.account),
+        checks,
         NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),

@@ -153,10 +153,15 @@ class Children:
             _, status = os.waitpid(pid, 0)
             if child is not None:
                 ended.append((child, os.waitstatus_to_exitcode(status)))
-        if ended:
-            kill_marked(self._home, {child.spec.name for child, _ in ended})  # what left the group
+        # Told first, because a balancer sends requests to a dead task until it is told. No request is heeded before the
+        # rest is done.
         for child, code in ended:
             self._record(child, code)
+        if ended:
+            kill_marked(self._home, {child.spec.name for child, _ in ended})  # what left the group
+        for group in (child.group for child, _ in ended if child.group is not None):
+            group.kill()
+            group.remove()
 
     def _record(self, child: Child, code: int) -> None:
         child.process.returncode = code  # reaped here, not by Popen
@@ -164,8 +169,6 @@ class Children:
         child.ended_at = time.time()
         if child.group is not None:
             child.out_of_memory = child.exit_code != 0 and child.group.out_of_memory()
-            child.group.kill()
-            child.group.remove()
         end = describe_end(child.exit_code, out_of_memory=child.out_of_memory)
         child.reason = f"{child.reason}, {end}" if child.reason else end
         if child.spec.restart and not child.asked_to_end and not self._closed:

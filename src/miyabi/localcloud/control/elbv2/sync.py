@@ -44,9 +44,10 @@ class SyncLoop:
 
     async def step(self) -> timedelta:
         """Look once; soon again while something is under way."""
-        wanted = await self._engine.run(desired, self._service)
         asked_at = self._engine.clock()
         seen = await self._driver.observe()
+        # After the look, which takes longer: what changes meanwhile needs no look of its own.
+        wanted = await self._engine.run(desired, self._service)
         if seen is None and wanted.config.frontends and await self._driver.is_running():
             return await self._await_answer(asked_at)
         self._silences.heard(NAME)
