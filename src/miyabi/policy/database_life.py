@@ -17,6 +17,8 @@ LONGEST_STOP = timedelta(days=7)
 """RDS starts an instance that was stopped this long."""
 _SHUTDOWN = timedelta(seconds=60)
 """How long a server may take to write everything down before it is stopped at once. Ours."""
+_QUIT = timedelta(seconds=5)
+"""How long one that was stopped at once may take to end. Ours."""
 _HOPELESS = 3
 """After how many failed starts in a row an instance has failed. Ours."""
 _PATIENCE = timedelta(minutes=2)
@@ -122,6 +124,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
 def _stopping(seen: Seen, now: datetime) -> NextStep:
     if seen.stop_asked_at is None:
         return NextStep(Step.STOP, "the server has to end")
+    if now - seen.stop_asked_at >= _SHUTDOWN + _QUIT:
+        return NextStep(Step.DESTROY, f"it did not even end at once within {_QUIT.total_seconds():.0f} s")
     if now - seen.stop_asked_at >= _SHUTDOWN:
         return NextStep(Step.KILL, f"it did not stop within {_SHUTDOWN.total_seconds():.0f} s")
     return NextStep(Step.WAIT, "stopping")

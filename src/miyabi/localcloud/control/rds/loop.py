@@ -145,7 +145,7 @@ class DatabaseLoop:
             case Step.DESTROY:
                 log.error("database %s: %s; killing it", look.row.identifier, step.reason)
                 health = self._healths.known[look.id]
-                health.stop_asked_at = self._engine.clock()
+                health.stop_asked_at = health.stop_asked_at or self._engine.clock()
                 self._silences.heard(health.process)
                 await self._driver.destroy(look.id)
             case Step.PREPARE:
