@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from miyabi.cli.commands import shared_options
 from miyabi.cli.output import Output
 from miyabi.cli.session import Session
-from miyabi.environment.losses import Conditions
 from miyabi.model.errors import Failed, MiyabiError, NotFound, Unavailable
 from miyabi.operations.status import (
     EnvironmentStatus,
@@ -21,6 +21,9 @@ from miyabi.operations.status import (
     describe_environment,
 )
 from miyabi.operations.steady import what_is_missing
+
+if TYPE_CHECKING:
+    from miyabi.environment.losses import Conditions
 
 
 @click.command()

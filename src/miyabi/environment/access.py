@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from miyabi.environment.awscli import find_aws, put_in_front
 from miyabi.environment.cloud import LOCAL, Target, aws_target, local_target
@@ -12,7 +13,6 @@ from miyabi.environment.config import Environment
 from miyabi.environment.exports import Exports, with_values, write_aws_files
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, open_instance
-from miyabi.environment.losses import Conditions, conditions_of
 from miyabi.environment.terraform.configuration import read_configuration
 from miyabi.environment.terraform.program import find_program
 from miyabi.environment.terraform.runs import Terraform
@@ -25,6 +25,9 @@ from miyabi.environment.terraform.setup import (
     write_cli_configuration,
 )
 from miyabi.model.errors import NotFound
+
+if TYPE_CHECKING:
+    from miyabi.environment.losses import Conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Access:
 
     def conditions(self) -> Conditions:
         """Return under what the cloud runs, and what of AWS is lost there."""
+        from miyabi.environment.losses import Conditions, conditions_of  # noqa: PLC0415 - most commands need it not
+
         return Conditions() if self.home is None else conditions_of(self.home)
 
     def terraform(self) -> Terraform:
