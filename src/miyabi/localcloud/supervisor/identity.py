@@ -36,14 +36,13 @@ class Identity:
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Signal this process, if it is still the one: never another that was given its pid meanwhile."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            with _held(self.pid) as process:
-                if not self.alive():  # looked at after the process was taken hold of
-                    return
-                if process is None:
-                    os.kill(self.pid, number)
-                else:
-                    signal.pidfd_send_signal(process, number)
+        with contextlib.suppress(ProcessLookupError, PermissionError), _held(self.pid) as process:
+            if not self.alive():  # looked at after the process was taken hold of
+                return
+            if process is None:
+                os.kill(self.pid, number)
+            else:
+                signal.pidfd_send_signal(process, number)
 
 
 @contextlib.contextmanager
