@@ -274,12 +274,14 @@ def test_a_server_that_hangs_is_replaced_and_one_that_keeps_ending_has_failed(cl
 
         async def replaced() -> bool:
             db.engine.wake()  # the look would come by itself, up to five seconds later
+            statuses.add((await db.describe())["DBInstanceStatus"])
             found = cloud.running(name)
             return found is not None and found.pid != before
 
         (state,) = [found for found in cloud.blocking.list() if found.name.startswith("postgresql/")]
-        name, before = state.name, state.pid
+        name, before, statuses = state.name, state.pid, set[str]()
         await db.eventually(replaced, 60)
+        assert "starting" in statuses
         await db.until("available")
         assert db.pid() != hung
         assert await db.ask("SELECT n FROM kept") == 7

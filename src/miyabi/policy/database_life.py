@@ -114,9 +114,9 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
         return NextStep(Step.START, "the server does not run")
     if seen.running and _restart_due(instance, seen):
         return _stopping(seen, now)
-    if seen.running and seen.hangs is not None:
+    if seen.running and seen.hangs is not None and instance.status is not InstanceStatus.AVAILABLE:
         return NextStep(Step.DESTROY, seen.hangs)
-    if not seen.answering:
+    if not seen.answering or seen.hangs is not None:  # what hangs is not reported available when it is killed
         return _silent(instance, seen, now)
     return _answering(instance, group, now)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.rds import parameters, reports
-from miyabi.localcloud.control.rds.health import Health, Healths
+from miyabi.localcloud.control.rds.health import UNHEARD_PATIENCE, Health, Healths
 from miyabi.localcloud.control.rds.service import Rds
 from miyabi.localcloud.control.silence import Silences
 from miyabi.localcloud.data.postgresql import Answer, PostgresDriver, Server
@@ -127,6 +127,8 @@ class DatabaseLoop:
             self._silences.heard(health.process)
         if answer is Answer.SERVES:
             health.answered(asked_at)
+        elif answer is Answer.NONE:
+            health.silent(asked_at, patience=UNHEARD_PATIENCE)
         else:
             health.silent(asked_at)
 
