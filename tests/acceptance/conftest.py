@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cloud import Ran, Rehearsal, copy_checkout
+from tests.acceptance.cloud import ROOT, Ran, Rehearsal, copy_checkout
+from tests.ordinary import ordinary_user, own, programs_for
 
 
 @pytest.fixture(scope="session")
@@ -20,18 +22,30 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, Started]]:
-    """A program in another language, in its own repository, brought up without a terraform on PATH."""
-    directory = workshop / "shop"
+def foreign() -> Iterator[tuple[Rehearsal, Started]]:
+    """A program in another language, in its own repository, brought up without a terraform on PATH.
+
+    Where the suite runs as root, this environment is an ordinary user's.
+    """
+    # Not below pytest's own directories, which are closed to other users.
+    place = Path(tempfile.mkdtemp(prefix="miyabi-shop-"))
+    directory = place / "shop"
     directory.mkdir()
-    rehearsal = Rehearsal(directory, workshop / "shop-home")
-    rehearsal.extra["PATH"] = without_terraform(workshop, rehearsal.variables()["PATH"])
+    rehearsal = Rehearsal(directory, place / "shop-home")
+    if (user := ordinary_user()) is not None:
+        own(user, place, directory)
+        if (programs := programs_for(user, place, ROOT / "src")) is not None:
+            rehearsal.user, rehearsal.programs = user, programs
+    rehearsal.extra["PATH"] = without_terraform(place, rehearsal.variables()["PATH"])
     made = rehearsal.miyabi("init", "--name", "shop", "--port", "3000", "--health-path", "/ping")
     assert made.code == 0, made.err
     (directory / "server.mjs").write_text(SERVER)
     (directory / "image.toml").write_text(MANIFEST)
-    yield rehearsal, Started(rehearsal)
-    end(rehearsal)
+    try:
+        yield rehearsal, Started(rehearsal)
+    finally:
+        end(rehearsal)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

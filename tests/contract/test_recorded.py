@@ -240,6 +240,7 @@ def fill(api: Served) -> None:
     s3.put_bucket_versioning(Bucket="state", VersioningConfiguration={"Status": "Enabled"})
     for body in (b"one", b"two"):
         s3.put_object(Bucket="state", Key="dev/terraform.tfstate", Body=body)
+        assert s3.head_object(Bucket="state", Key="dev/terraform.tfstate")["ContentLength"] == len(body)
 
 
 def look(api: Served) -> dict[str, Any]:

@@ -263,6 +263,37 @@ def test_a_configuration_that_the_server_refuses_makes_parameters_incompatible(c
     run(cloud, scenario)
 
 
+def test_a_server_that_hangs_is_replaced_and_one_that_keeps_ending_has_failed(cloud: Cloud) -> None:
+    async def scenario(db: Database) -> None:
+        await db.create()
+        await db.until("available")
+        async with db.session() as connection:
+            await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        hung = db.pid()
+        os.kill(hung, signal.SIGSTOP)
+
+        async def replaced() -> bool:
+            db.engine.wake()  # the look would come by itself, up to five seconds later
+            statuses.add((await db.describe())["DBInstanceStatus"])
+            found = cloud.running(name)
+            return found is not None and found.pid != before
+
+        (state,) = [found for found in cloud.blocking.list() if found.name.startswith("postgresql/")]
+        name, before, statuses = state.name, state.pid, set[str]()
+        await db.eventually(replaced, 60)
+        assert "starting" in statuses
+        await db.until("available")
+        assert db.pid() != hung
+        assert await db.ask("SELECT n FROM kept") == 7
+        (cloud.home.databases / name.removeprefix("postgresql/") / "data" / "global" / "pg_control").unlink()
+        os.kill(db.pid(), signal.SIGKILL)
+        await db.until("failed")
+        notes = [event["Message"] for event in (await db.call("describe_events", SourceType="db-instance"))["Events"]]
+        assert any("DB instance is failed: the server ends at its start" in note for note in notes), notes
+
+    run(cloud, scenario)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user serves only where PostgreSQL refuses this one")
 def test_without_user_namespaces_root_lets_another_user_serve(cloud: Cloud) -> None:
     async def scenario(db: Database) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -16,6 +17,8 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 def main() -> None:
     """Run the command line and exit with its code."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    # As Ctrl-C: what was begun, terraform above all, is told to end and its state is said.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from miyabi.cli.entry import called_as, run  # noqa: PLC0415 - nothing is loaded on import
 

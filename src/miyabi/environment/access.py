@@ -17,6 +17,7 @@ from miyabi.model.errors import NotFound
 if TYPE_CHECKING:
     from miyabi.environment.exports import Exports
     from miyabi.environment.terraform.runs import Terraform
+    from miyabi.environment.losses import Conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,12 @@ class Access:
         """Where records of the audit wait until this cloud takes them."""
         home = self.home or home_of(self.environment.file, self.environ)
         return home.audit / f"{self.target.name}-{self.environment.project}-{self.environment.name}"
+
+    def conditions(self) -> Conditions:
+        """Return under what the cloud runs, and what of AWS is lost there."""
+        from miyabi.environment.losses import Conditions, conditions_of  # noqa: PLC0415 - most commands need it not
+
+        return Conditions() if self.home is None else conditions_of(self.home)
 
     def terraform(self) -> Terraform:
         """Return the Terraform of this environment and cloud."""

@@ -17,6 +17,8 @@ LONGEST_STOP = timedelta(days=7)
 """RDS starts an instance that was stopped this long."""
 _SHUTDOWN = timedelta(seconds=60)
 """How long a server may take to write everything down before it is stopped at once. Ours."""
+_QUIT = timedelta(seconds=5)
+"""How long one that was stopped at once may take to end. Ours."""
 _HOPELESS = 3
 """After how many failed starts in a row an instance has failed. Ours."""
 _PATIENCE = timedelta(minutes=2)
@@ -37,6 +39,8 @@ class Step(Enum):
     """Let the server end its sessions, write everything down and end."""
     KILL = auto()
     """End the server at once; its next start recovers."""
+    DESTROY = auto()
+    """End the server by SIGKILL: it hangs."""
     PREPARE = auto()
     """Make users and database, set the password."""
     RELOAD = auto()
@@ -71,6 +75,8 @@ class Seen:
     """Why it ended, as it said itself."""
     stop_asked_at: datetime | None = None
     """When the running server was asked to stop."""
+    hangs: str | None = None
+    """Why the running server counts as hung; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,9 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
         return NextStep(Step.START, "the server does not run")
     if seen.running and _restart_due(instance, seen):
         return _stopping(seen, now)
-    if not seen.answering:
+    if seen.running and seen.hangs is not None and instance.status is not InstanceStatus.AVAILABLE:
+        return NextStep(Step.DESTROY, seen.hangs)
+    if not seen.answering or seen.hangs is not None:  # what hangs is not reported available when it is killed
         return _silent(instance, seen, now)
     return _answering(instance, group, now)
 
@@ -116,6 +124,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
 def _stopping(seen: Seen, now: datetime) -> NextStep:
     if seen.stop_asked_at is None:
         return NextStep(Step.STOP, "the server has to end")
+    if now - seen.stop_asked_at >= _SHUTDOWN + _QUIT:
+        return NextStep(Step.DESTROY, f"it did not even end at once within {_QUIT.total_seconds():.0f} s")
     if now - seen.stop_asked_at >= _SHUTDOWN:
         return NextStep(Step.KILL, f"it did not stop within {_SHUTDOWN.total_seconds():.0f} s")
     return NextStep(Step.WAIT, "stopping")
