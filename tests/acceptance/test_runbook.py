@@ -38,6 +38,8 @@ class World:
     variables: dict[str, str]
     image: str
     """Of the new version, as Terraform takes it."""
+    asked: bool = False
+    """Whether the page that `logs tail` is to show was asked for."""
 
     def output(self, name: str) -> str:
         return self.cloud.terraform("output", "-raw", name).out
@@ -87,7 +89,9 @@ def _restarted(out: str, _: World) -> bool:
 
 
 def _ask_for_a_page(world: World) -> None:
-    world.cloud.get(f"{url_of(world.cloud)}/tail-follows-this")
+    if not world.asked:
+        world.asked = True
+        world.cloud.get(f"{url_of(world.cloud)}/tail-follows-this")
 
 
 def _connection(text: str, world: World) -> str:
@@ -191,7 +195,7 @@ ENTRIES: dict[str, Entry] = {
     f"{UPDATE} --force-new-deployment --region us-west-2": Entry(_restarted),
     "watch -n 5 'aws ecs describe-services --cluster miyabi-cluster-dev --services miyabi-service-dev "
     '--region us-west-2 --query "services[0].deployments[]" --output table\'': Entry(
-        lambda out, _: "DescribeServices" in out and "rolloutState" in out, endless=True, settled=2
+        lambda out, _: "DescribeServices" in out and "PRIMARY" in out, endless=True, settled=2
     ),
     f"{UPDATE} --desired-count 3 --region us-west-2": Entry(_service_updated(3), settled=3),
     f"{DESCRIBE} --query 'services[0].{{Desired:desiredCount,Running:runningCount,Pending:pendingCount}}'": Entry(
@@ -252,7 +256,7 @@ def shell_variables(cloud: Rehearsal, workshop: Path) -> dict[str, str]:
         timeout=30,
     )
     pairs = (entry.split("=", 1) for entry in ran.stdout.decode().split("\0") if "=" in entry)
-    return {**dict(pairs), "TERM": "xterm", "PAGER": "cat"}
+    return {**dict(pairs), "TERM": "xterm", "LINES": "200", "COLUMNS": "200", "PAGER": "cat"}
 
 
 def package(name: str) -> Path:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSResponse
 from moto.core.base_backend import BackendDict
 
+from miyabi.cli.operations import show
+from miyabi.cli.output import Output
 from miyabi.localcloud.control.ecs import deployments
 from miyabi.model.ecs import RolloutState, Service
-from miyabi.model.errors import Conflict, Failed, Interrupted, InvalidInput, NotFound
+from miyabi.model.errors import Conflict, Denied, Failed, Interrupted, InvalidInput, NotFound
 from miyabi.operations.images import publish_image
 from miyabi.policy.circuit_breaker import Tripped
 from tests.contract.control_api import REGION, serve
@@ -119,6 +124,15 @@ def test_an_unknown_tag_changes_nothing_and_names_the_newest(world: World) -> No
     assert world.lock_item().keys() <= {"lock_id", "fence"}
 
 
+def test_a_dry_run_can_be_written_as_json(world: World) -> None:
+    outcome, written = world.outcome("service.deploy", tag="v2", dry_run=True), io.StringIO()
+    output = Output(written, written, environ={})
+    output.json = True
+    show(output, outcome)
+    calls = json.loads(written.getvalue())["calls"]
+    assert "RegisterTaskDefinition" in calls[-1]["params"]["taskDefinition"]
+
+
 def test_a_dry_run_collects_the_calls_and_sends_none(world: World) -> None:
     before = world.running()
     outcome = world.outcome("service.deploy", tag="v2", dry_run=True)
@@ -216,3 +230,40 @@ def test_a_stalled_rollout_is_a_failure_too(world: World) -> None:
 
     with pytest.raises(Failed, match="no completed deployment to go back to"):
         world.run("service.deploy", world.settings(sleep=stall), tag="v2")
+
+
+def test_an_update_that_is_refused_leaves_neither_revision_nor_parameter(world: World) -> None:
+    before, cloud = world.running(), world.cloud()
+
+    def refuse(action: str, _: int) -> AWSResponse | None:
+        if action != "ecs:UpdateService":
+            return None
+        body = b'{"__type": "AccessDeniedException", "message": "no"}'
+        return AWSResponse("http://127.0.0.1:1", 400, {"Content-Type": "application/json"}, Raw(body))
+
+    cloud.hook = refuse
+    with pytest.raises(Denied) as caught:
+        world.run("service.deploy", world.settings(cloud), tag="v2")
+    assert "miyabi-app-dev:3 is deregistered" in str(caught.value.hint)
+    assert world.running() == before
+
+
+class Raw(io.BytesIO):
+    """A body as urllib3 hands it on."""
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self.read()
+
+
+def test_after_a_stalled_rollout_another_version_can_be_deployed(world: World) -> None:
+    def stall(_: float) -> None:
+        world.change_service(
+            lambda row: row.with_deployment(
+                dataclasses.replace(row.primary, rollout_state=RolloutState.FAILED, rollout_state_reason="no.")
+            )
+        )
+
+    with pytest.raises(Failed):
+        world.run("service.deploy", world.settings(sleep=stall), tag="v2")
+    released = world.run("service.deploy", tag="v3")
+    assert (released.previous_image.rpartition(":")[2], world.running()[0]) == ("v1", "v3")

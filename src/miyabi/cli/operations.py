@@ -199,7 +199,11 @@ def _show_dry_run(output: Output, outcome: Outcome) -> None:
     if outcome.then:
         output.line(f"then it would wait for {outcome.then}")
     output.line(output.colour("dry run: nothing was sent", "dim"))
-    calls = [{"service": one.service, "operation": one.operation, "params": one.params} for one in outcome.calls]
+    calls = [
+        # By way of JSON's text: an answer that a call would have had is no plain value.
+        {"service": one.service, "operation": one.operation, "params": json.loads(json.dumps(one.params, default=str))}
+        for one in outcome.calls
+    ]
     output.result({"dry_run": True, "calls": calls, "then": outcome.then, "warnings": outcome.warnings})
 
 

@@ -16,8 +16,8 @@ from miyabi.model.errors import NotFound
 
 if TYPE_CHECKING:
     from miyabi.environment.exports import Exports
-    from miyabi.environment.terraform.runs import Terraform
     from miyabi.environment.losses import Conditions
+    from miyabi.environment.terraform.runs import Terraform
 
 
 @dataclass(frozen=True, slots=True)

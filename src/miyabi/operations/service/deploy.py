@@ -70,7 +70,7 @@ class Compared:
 )
 def diff_service(run: Run, params: DiffParams) -> Compared:
     """Say what deploying a tag would change: the image, its digest, the task definition."""
-    running = describe_revision(run, find_service(run).task_definition)
+    running = describe_revision(run, find_service(run).running_task_definition)
     return _compare(run, running, params.tag)
 
 
@@ -100,7 +100,7 @@ def deploy_service(run: Run, params: DeployParams) -> Released:
     """
     found = find_service(run)
     refuse_during_deployment(found, "another deployment")
-    running = describe_revision(run, found.task_definition)
+    running = describe_revision(run, found.running_task_definition)
     run.step(f"looking for {params.tag} in repository '{run.environment.repository}'")
     compared = _compare(run, running, params.tag)
     if compared.same:

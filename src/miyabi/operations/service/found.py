@@ -29,9 +29,19 @@ class FoundService:
 
     @property
     def deploying(self) -> bool:
-        """Whether a deployment is under way."""
+        """Whether a deployment is under way. One that failed without a way back is not: it has stalled."""
         deployments = self.status.deployments
-        return len(deployments) > 1 or any(one.rollout_state == "IN_PROGRESS" for one in deployments)
+        if any(one.rollout_state == "IN_PROGRESS" for one in deployments):
+            return True
+        return len(deployments) > 1 and deployments[0].rollout_state != "FAILED"
+
+    @property
+    def running_task_definition(self) -> str:
+        """ARN or `family:revision` of what serves: of the PRIMARY deployment, or of the one behind it if it failed."""
+        for one in self.status.deployments:
+            if one.rollout_state != "FAILED":
+                return one.task_definition
+        return self.task_definition
 
 
 def find_service(run: Run, *, events: int = 5) -> FoundService:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from miyabi.aws.errors import translated
-from miyabi.model.errors import Failed, MiyabiError, NotFound
+from miyabi.model.errors import Failed, MiyabiError, NotFound, Unavailable
 from miyabi.operations.execution.run import Run
 from miyabi.operations.service.changing import update_service
 from miyabi.operations.service.found import FoundService
@@ -47,19 +47,27 @@ def release(run: Run, found: FoundService, running: Revision, base: Revision, im
         mark_steady(run, running.arn)
     run.step(f"registering a revision with {image}")
     arn = register_revision(run, base, image)
-    set_image(run, image)
-    run.step(f"deploying {last_part(arn)}")
-    updated = update_service(run, taskDefinition=arn)
-    return Released(
+    released = Released(
         image=image,
         task_definition=last_part(arn),
         previous_task_definition=running.name,
         previous_image=running.image,
-        deployment=updated["deployments"][0]["id"],
+        deployment="",
         desired_count=found.status.desired_count,
         arn=arn,
         before=before,
     )
+    try:
+        set_image(run, image)
+        run.step(f"deploying {last_part(arn)}")
+        updated = update_service(run, taskDefinition=arn)
+    except MiyabiError as error:
+        # Without an answer ECS may have begun: then nothing is taken back, only said.
+        begun = [f"{last_part(arn)} may be on its way: `miyabi service status` says"]
+        left = begun if isinstance(error, Unavailable) else _put_back(run, released)
+        error.hint = "\n".join(part for part in (error.hint, *left) if part)
+        raise
+    return replace(released, deployment=updated["deployments"][0]["id"])
 
 
 def set_image(run: Run, image: str) -> None:

@@ -57,7 +57,7 @@ def rollback_service(run: Run, params: RollbackParams) -> Released:
     """
     found = find_service(run)
     refuse_during_deployment(found, "a rollback")
-    running = describe_revision(run, found.task_definition)
+    running = describe_revision(run, found.running_task_definition)
     if params.revision is None:
         target = _last_steady(run, running)
         return release(run, found, running, running, target.image)

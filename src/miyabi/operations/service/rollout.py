@@ -11,7 +11,7 @@ from miyabi.aws.waiting import Pending
 from miyabi.model.errors import Conflict, Failed, Unavailable
 from miyabi.operations.execution.run import Run
 from miyabi.operations.service.found import find_service
-from miyabi.operations.status import DeploymentStatus, ServiceStatus
+from miyabi.operations.status import DeploymentStatus, ServiceStatus, last_part
 from miyabi.operations.stopped_tasks import StoppedTask, last_words, stopped_tasks
 
 ROLLOUT = (
@@ -220,7 +220,11 @@ def follow_rollout(
 def _verdict(
     run: Run, task_definition: str, seen: Seen, reason: str | None, service: ServiceStatus, before: Before
 ) -> Failed:
-    failed = [task for task in stopped_tasks(run.cloud, run.environment, known=before.stopped) if task.failed]
+    failed = [
+        task
+        for task in stopped_tasks(run.cloud, run.environment, known=before.stopped)
+        if task.failed and last_part(task.task_definition) == task_definition
+    ]
     if seen.end is End.ROLLED_BACK:
         how = f"was rolled back to {service.deployments[0].task_definition}"
     else:
