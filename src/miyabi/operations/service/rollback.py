@@ -97,7 +97,7 @@ def _named(run: Run, running: Revision, number: int) -> Revision:
         )
     try:
         target = describe_revision(run, f"{running.family}:{number}")
-    except NotFound as error:
+    except (NotFound, InvalidInput) as error:  # ECS calls a revision that is not there a wrong parameter
         raise NotFound(
             f"revision {number} of '{running.family}' not found", hint=f"The running one is {running.number}."
         ) from error
