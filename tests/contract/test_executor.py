@@ -8,6 +8,7 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from miyabi.model.errors import Conflict, Failed, Interrupted, InvalidInput, MiyabiError, NotFound, Unavailable
+from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.executor import execute
 from miyabi.operations.execution.lock import HeldLock, LockTable
+from miyabi.operations.execution.parameters import param
+from miyabi.operations.execution.run import Run
 from miyabi.operations.registry import find
 from tests.contract.control_api import serve
 from tests.contract.operated import CLUSTER, GROUP, SERVICE, TABLE, HookedCloud, Operated
@@ -182,6 +186,46 @@ def test_wrong_input_begins_nothing(world: Operated) -> None:
     assert world.records() == []
 
 
+@dataclass(frozen=True)
+class DropParams:
+    table: str = param("Which", argument=True)
+
+
+@operation(
+    "tables.drop",
+    effect=Effect.DESTROY,
+    permissions=("dynamodb:DeleteTable",),
+    destroys=lambda _, params: params.table,
+)
+def drop(run: Run, params: DropParams) -> DropParams:
+    """Drop a table."""
+    client: Any = run.cloud.client("dynamodb")
+    client.delete_table(TableName=params.table)
+    return params
+
+
+def test_what_destroys_wants_the_name_typed(world: Operated) -> None:
+    world.dynamodb.create_table(
+        TableName="old",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    for typed in (None, "odl"):
+        with pytest.raises(InvalidInput, match="destroys 'old': its name must be typed"):
+            execute(drop, {"table": "old"}, world.settings(), typed=typed)
+    (call,) = execute(drop, {"table": "old"}, world.settings(), dry_run=True).calls
+    assert (call.operation, call.params) == ("DeleteTable", {"TableName": "old"})
+    assert "old" in world.dynamodb.list_tables()["TableNames"]
+    execute(drop, {"table": "old"}, world.settings(), typed="old")
+    assert "old" not in world.dynamodb.list_tables()["TableNames"]
+
+
+def test_a_read_has_no_dry_run(world: Operated) -> None:
+    with pytest.raises(InvalidInput, match="changes nothing"):
+        world.outcome("service.status", dry_run=True)
+
+
 def test_breaking_a_free_lock_is_refused(world: Operated) -> None:
     with pytest.raises(Conflict, match="is free"):
         world.run("lock.break")
@@ -280,6 +324,18 @@ def test_the_spool_is_private_and_keeps_what_aws_does_not_take(world: Operated) 
     assert world.run("audit.verify").waiting == 0
 
 
+def test_records_of_several_days_are_sent_together_when_aws_is_back(world: Operated) -> None:
+    cloud = world.cloud()
+    cloud.dead = frozenset({"logs"})
+    end = world.clock
+    for days in (20, 3, 1):
+        world.clock = end - timedelta(days=days)
+        world.run("service.scale", world.settings(cloud), count="3")
+    world.clock = end
+    assert len(world.run("audit.list", since="30d").runs) == 3
+    assert world.run("audit.verify").records == 6
+
+
 def test_an_aws_that_cannot_be_reached_is_exit_6_and_nothing_is_begun(world: Operated) -> None:
     cloud = world.cloud(endpoint="http://127.0.0.1:1")
     for name, values in (("service.status", {}), ("service.scale", {"count": "3"})):
@@ -320,14 +376,12 @@ def test_interrupted_at_any_step_it_says_what_is_left_and_gives_the_lock_back(wo
     before = world.standing()
     cloud = world.cloud()
     for name in ("service.stop", "service.resume"):
-        number, interrupted = 0, True
-        while interrupted:
-            number += 1
+        interrupted: set[str] = set()
+        while interrupt_once_more(world, cloud, name, interrupted):
+            assert lock_of(world).read() is None
             if name == "service.resume" and world.tags() == {}:
                 world.run("service.stop")  # only the wait was interrupted: the resume itself was complete
-            interrupted = interrupt_at(world, cloud, name, number)
-            assert lock_of(world).read() is None
-        assert number > 6, "it was interrupted at too few steps to mean anything"
+        assert {"dynamodb:UpdateItem", "logs:PutLogEvents", "ecs:UpdateService"} < interrupted
     assert world.standing() == before
     runs = world.run("audit.list", limit="1000").runs
     assert {row.outcome for row in runs} == {"succeeded", "interrupted"}
@@ -335,12 +389,15 @@ def test_interrupted_at_any_step_it_says_what_is_left_and_gives_the_lock_back(wo
     world.run("audit.verify")
 
 
-def interrupt_at(world: Operated, cloud: HookedCloud, name: str, number: int) -> bool:
-    """Press Ctrl-C at the n-th request of an operation; return whether it came to that before the end."""
+def interrupt_once_more(world: Operated, cloud: HookedCloud, name: str, interrupted: set[str]) -> bool:
+    """Press Ctrl-C at the first request of a kind that was not interrupted yet; return whether there was one."""
     cloud.actions.clear()
+    pressed: list[str] = []
 
-    def press(_: str, at: int) -> None:
-        if at == number:
+    def press(action: str, _: int) -> None:
+        if action not in interrupted and not pressed:
+            interrupted.add(action)
+            pressed.append(action)
             signal.raise_signal(signal.SIGINT)
 
     cloud.hook = press
@@ -349,6 +406,7 @@ def interrupt_at(world: Operated, cloud: HookedCloud, name: str, number: int) ->
     except Interrupted as error:
         said = error.message
     else:
+        assert pressed == []
         return False
     left = r"(nothing was changed|done and not undone: \w+.*|sent, without an answer seen: \w+.*)"
     assert re.fullmatch(rf"{name} interrupted while .+: {left}", said)

@@ -19,7 +19,9 @@ from miyabi.policy.audit_chain import Record
 
 _OLDEST = timedelta(days=13)
 """CloudWatch Logs refuses events that are older than 14 days."""
-_BATCH = 500
+_BATCH = 100
+"""Far from the million bytes that a call takes: a record has some thousand at most."""
+_SPAN = timedelta(hours=23)
 
 
 class Audit:
@@ -63,23 +65,22 @@ class Audit:
         for record in records:
             streams.setdefault(str(record["writer"]), []).append(record)
         for stream, ours in streams.items():
-            for start in range(0, len(ours), _BATCH):
-                self._put(stream, ours[start : start + _BATCH])
+            for batch in _batches(ours):
+                self._put(stream, batch)
 
-    def _put(self, stream: str, records: Sequence[Record]) -> None:
-        events = sorted(({"timestamp": _timestamp(one), "message": _text(one)} for one in records), key=_moment)
+    def _put(self, stream: str, events: Sequence[Any]) -> None:
         logs = self._cloud.client("logs")
         with self._translated(f"writing the audit {self._group}"):
             try:
                 with translated("writing"):
-                    logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
+                    logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=events)
             except NotFound:
                 try:
                     with translated("making the stream"):
                         logs.create_log_stream(logGroupName=self._group, logStreamName=stream)
                 except Conflict:
                     pass  # another command of this writer was first
-                logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
+                logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=events)
 
     @contextlib.contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -91,6 +92,18 @@ class Audit:
                 f"log group '{self._group}' of the audit not found in {self._cloud.region}",
                 hint="Terraform makes it; `audit_log_group` in miyabi.toml names another.",
             ) from error
+
+
+def _batches(records: Sequence[Record]) -> Iterator[Sequence[Any]]:
+    """Yield log events in the order of their time, as many as one call takes: they may not span a day."""
+    batch: list[dict[str, Any]] = []
+    for event in sorted(({"timestamp": _timestamp(one), "message": _text(one)} for one in records), key=_moment):
+        if batch and (len(batch) == _BATCH or _moment(event) - _moment(batch[0]) > _SPAN.total_seconds() * 1000):
+            yield batch
+            batch = []
+        batch.append(event)
+    if batch:
+        yield batch
 
 
 def _timestamp(record: Record) -> int:

@@ -22,6 +22,9 @@ from miyabi.operations.execution.lock import HeldLock, LockTable
 from miyabi.operations.execution.parameters import shown_params
 from miyabi.operations.execution.spool import Spool
 
+_DETAIL = 2000
+"""Characters of an error that a record keeps."""
+
 
 def caller_name() -> str:
     """Return `user@host`: who says that they run this, for locks and audit."""
@@ -143,7 +146,12 @@ class Guarded:
             if self._entry is not None:
                 seconds = round(self._settings.clock() - self._begun, 3)
                 entry = replace(
-                    self._entry, phase="closed", at=self._at(), outcome=outcome, detail=detail, seconds=seconds
+                    self._entry,
+                    phase="closed",
+                    at=self._at(),
+                    outcome=outcome,
+                    detail=detail[:_DETAIL] if detail else None,
+                    seconds=seconds,
                 )
                 try:
                     kept = self._audit.write(entry)

@@ -208,7 +208,7 @@ class HeldLock:
         if not self._asked:
             return None
         if self._thread is not None:
-            self._thread.join(self._lease.total_seconds())
+            self._thread.join(1.0)  # a renewal that is still under way then will find that the lock is not ours
         try:
             self._table.release(self.token)
         except Conflict:

@@ -32,7 +32,7 @@ class ScaleParams:
     for_: timedelta | None = param(
         "Hold it for this long, then let autoscaling's bounds go back by themselves",
         default=None,
-        minimum=60,
+        minimum=10,
         maximum=30 * 86400,
     )
     wait: bool = param("Wait for a deployment that is under way instead of refusing", default=False)
