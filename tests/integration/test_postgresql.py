@@ -207,7 +207,11 @@ def test_changes_reach_the_server(cloud: Cloud) -> None:
         ]
         await db.call("modify_db_parameter_group", **named, Parameters=changes)
         await db.until_answer("SHOW log_min_duration_statement", "1s")
-        assert await db.parameter_status() == "pending-reboot"
+
+        async def waits_for_reboot() -> bool:  # the server has its configuration before the row says so
+            return await db.parameter_status() == "pending-reboot"
+
+        await db.eventually(waits_for_reboot)
         assert await db.ask("SHOW max_connections", ssl=False) == "112"
         await db.call("reboot_db_instance", DBInstanceIdentifier="db")
         await db.until("available")

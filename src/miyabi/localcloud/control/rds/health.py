@@ -28,6 +28,8 @@ class Health:
     failures: int = 0
     silent_since: datetime | None = None
     stop_asked_at: datetime | None = None
+    follows_crash: bool = False
+    """The server before it ended without being asked to."""
 
     @property
     def process(self) -> tuple[int, float]:
@@ -70,7 +72,8 @@ class Healths:
         known = self.known.get(resource_id)
         if known is None or (known.pid, known.started_at) != (process.pid, process.started_at):
             failed = known.failed_starts + 1 if known is not None and known.ended_unasked_and_unheard else 0
-            known = self.known[resource_id] = Health(process.pid, process.started_at, failed)
+            crash = known is not None and known.stop_asked_at is None
+            known = self.known[resource_id] = Health(process.pid, process.started_at, failed, follows_crash=crash)
         return known
 
     def restarting(self, resource_id: str, process: ProcessState, now: datetime) -> bool:

@@ -102,6 +102,7 @@ class DatabaseLoop:
         if process is None:
             return Seen(initialised)
         health = self._healths.of(look.id, process)
+        health.follows_crash = health.follows_crash and look.row.status is InstanceStatus.AVAILABLE
         words = self._driver.last_words(look.id) if health.failed_starts else ""
         if not process.running:
             restarting = self._healths.restarting(look.id, process, now)
@@ -117,6 +118,7 @@ class DatabaseLoop:
             failed_starts=health.failed_starts,
             last_words=words,
             stop_asked_at=health.stop_asked_at,
+            crashed=health.follows_crash,
             hangs=self._silences.hangs(health.process, self._engine.clock()),
         )
 
