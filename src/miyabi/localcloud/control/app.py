@@ -98,7 +98,9 @@ class Api:
             log.exception("internal error answering %s %s", scope["method"], path)
             status, out, content = refusal(protocol_seen(headers), "InternalFailure", str(error), request_id)
         out.setdefault("x-amzn-RequestId", request_id)
-        out["Content-Length"] = str(len(content))
+        if scope["method"] != "HEAD" or "content-length" not in map(str.lower, out):
+            out = {name: value for name, value in out.items() if name.lower() != "content-length"}
+            out["Content-Length"] = str(len(content))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in out.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import shutil
 import signal
@@ -124,8 +125,8 @@ class TaskLoop:
             Step.PROVISION: lambda: steps.provision(look),
             Step.REGISTER: lambda: steps.register(look),
             Step.NOTE: lambda: steps.note(look, processes),
-            Step.BEGIN_STOP: lambda: steps.begin_stop(look, next_.reason, EXITED),
-            Step.LOST: lambda: steps.begin_stop(look, next_.reason, HOST_LOST),
+            Step.BEGIN_STOP: lambda: self._begin_stop(look, next_.reason, EXITED),
+            Step.LOST: lambda: self._begin_stop(look, next_.reason, HOST_LOST),
             Step.DEREGISTER: lambda: steps.deregister(look),
             Step.RELEASE: lambda: steps.release(look, processes),
         }
@@ -133,6 +134,13 @@ class TaskLoop:
         self._troubles.clear(_name_of(look))
         self._engine.wake()
         return _AGAIN
+
+    def _begin_stop(self, look: Look, reason: str, code: str) -> None:
+        """Mark a task that is dead, and take it out of its target groups at once: requests still go to it."""
+        self._steps.begin_stop(look, reason, code)
+        task = self._tables.tasks.get(look.region, look.task.key)
+        if task is not None and task.desired_status is TaskStatus.STOPPED:
+            self._steps.deregister(dataclasses.replace(look, task=task))
 
     def _next(self, look: Look, processes: Processes, now: datetime) -> NextStep:
         found = []
