@@ -113,6 +113,8 @@ def request_context(service: str, params: Params, place: Place) -> dict[str, tup
 
 
 _KEYS = (
+    ("application-autoscaling", "ScalableDimension", "application-autoscaling:scalable-dimension"),
+    ("application-autoscaling", "ServiceNamespace", "application-autoscaling:service-namespace"),
     ("monitoring", "Namespace", "cloudwatch:namespace"),
     ("s3", "prefix", "s3:prefix"),
     ("s3", "delimiter", "s3:delimiter"),

@@ -187,6 +187,11 @@ TEMPLATES: dict[str, Templates] = {
         "DeleteDashboards": ("arn:aws:cloudwatch::{account}:dashboard/{DashboardNames}",),
         "TagResource UntagResource ListTagsForResource": ("{ResourceARN}",),
     },
+    "application-autoscaling": {
+        "Describe*": (),
+        "TagResource UntagResource ListTagsForResource": ("{ResourceARN}",),
+        "*": ("arn:aws:application-autoscaling:{region}:{account}:scalable-target/*",),
+    },
     "sts": {"AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity": ("{RoleArn}",)},
     "kms": {
         "CreateAlias UpdateAlias": (
