@@ -67,6 +67,7 @@ def start(
     try:
         if supervisor_of(home) is None:
             _make_room(home, instance)
+            home.upgrade()
             begun = spawn_supervisor(home, control_command)
             await_supervisor(home, begun, until)
             say(f"supervisor started (pid {begun.pid})")

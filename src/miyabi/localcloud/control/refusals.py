@@ -19,6 +19,7 @@ _STATUSES = {
     "InvalidClientTokenId": 403,
     "MissingAuthenticationToken": 403,
     "RequestEntityTooLarge": 413,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "UnknownPath": 404,
 }

@@ -16,11 +16,10 @@ from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
 from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
 from miyabi.localcloud.control.budgets import Budgets
-from miyabi.localcloud.control.cloudwatch import PolicyAlarms, install_cloudwatch
+from miyabi.localcloud.control.cloudwatch import PolicyAlarms
+from miyabi.localcloud.control.compaction import CompactionLoop
 from miyabi.localcloud.control.credentials import Identities, Keys
-from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
-from miyabi.localcloud.control.ecr_images import install_ecr
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
 from miyabi.localcloud.control.ecs.tables import EcsTables
@@ -31,6 +30,7 @@ from miyabi.localcloud.control.engine import Engine, Loop
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
 from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
+from miyabi.localcloud.control.rebuilding import stock_services
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -52,10 +52,7 @@ def serve(home: Home, instance: Instance) -> None:
     began = time.monotonic()
     store = Store(home.state / "control.sqlite")
     engine = Engine(store)
-    stock = StockServices(instance.account)
-    install_ec2()
-    install_cloudwatch()
-    install_ecr(Blobs(home))
+    stock = stock_services(home, instance)
     discard_unfinished(home)
     journal = Journal(home.state, stock)
     replayed = journal.replay()
@@ -101,6 +98,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
+        CompactionLoop(engine, journal, home),
     )
     api = Api(
         instance,
