@@ -9,6 +9,7 @@ A pickle runs code when it is loaded: the file is as trusted as the home, which 
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import io
 import marshal
@@ -18,6 +19,7 @@ import platform
 import sys
 import threading
 import types
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,11 +90,17 @@ def read(path: Path) -> tuple[Header, bytes]:
 
 
 def load(content: bytes, ensure: Callable[[str, str], None]) -> State:
-    """Make the backends of a snapshot, by `ensure` those that a request used; give them its state and return it."""
+    """Make the backends of a snapshot, by `ensure` those that a request used; give them its state and return it.
+
+    Unrestorable: objects that cannot be made again. The stock services are then of no use in this process.
+    """
     file = io.BytesIO(content)
     for service, region in pickle.load(file):  # noqa: S301 - the user's own file
         ensure(service, region)
-    state: State = _Unpickler(file).load()
+    try:
+        state: State = _Unpickler(file).load()
+    except Exception as error:
+        raise Unrestorable(f"{type(error).__name__}: {error}") from error
     for service, account, region, attributes in state["backends"]:
         backend = _found((service, account, region))
         vars(backend).clear()
@@ -107,12 +115,15 @@ def backends() -> Backends:
         if get_backend(registry.service_name) is not registry:  # type: ignore[call-overload]
             raise Unrestorable(f"moto does not find {registry.service_name} by its name")
         found += [(registry.service_name, *rest) for rest in registry.iter_backends()]
-    return found
+    return sorted(found, key=lambda one: one[:3])
 
 
 def fingerprint(state: State) -> str:
-    """Return what two equal states share, whatever their objects' addresses."""
-    return _deeply(lambda: _Fingerprint(_names()).of(state))
+    """Return what two equal states share, whatever their objects' addresses. Unrestorable: what cannot be read."""
+    try:
+        return _deeply(lambda: _Fingerprint(_names()).of(state))
+    except TypeError as error:
+        raise Unrestorable(str(error)) from error
 
 
 def _dumped(state: State) -> bytes:
@@ -181,12 +192,17 @@ class _Pickler(pickle.Pickler):
         if type(thing) in _LOCKS:
             return _LOCKS[type(thing)], ()
         if isinstance(thing, _PRIVATE_KEYS):
-            return load_der_private_key, (_der(thing), None)
+            return _private_key, (_der(thing),)
         if isinstance(thing, types.FunctionType) and "<" in thing.__qualname__:
             if thing.__closure__ is not None:
                 raise Unrestorable(f"{thing.__module__}.{thing.__qualname__} captures variables")
             code = marshal.dumps(thing.__code__)
             return _function, (thing.__module__, code, thing.__qualname__, thing.__defaults__, thing.__kwdefaults__)
+        if isinstance(thing, dict) and not isinstance(thing, OrderedDict) and type(thing).__module__[:5] == "moto.":
+            # A subclass with its own way to be made and to set items: its items are put back as they are.
+            factory = thing.default_factory if isinstance(thing, defaultdict) else None
+            state = (dict(thing), vars(thing).copy())
+            return _bare_dict, (type(thing), factory), state, None, None, _fill_dict
         return NotImplemented
 
 
@@ -206,6 +222,22 @@ def _function(module: str, code: bytes, name: str, defaults: Any, named: Any) ->
     made = types.FunctionType(marshal.loads(code), vars(sys.modules[module]), name, defaults)  # noqa: S302
     made.__qualname__, made.__kwdefaults__, made.__module__ = name, named, module
     return made
+
+
+def _bare_dict(kind: type[dict[Any, Any]], factory: Any) -> Any:
+    made = kind.__new__(kind)
+    if isinstance(made, defaultdict):
+        defaultdict.__init__(made, factory)
+    return made
+
+
+def _fill_dict(made: dict[Any, Any], state: tuple[dict[Any, Any], dict[str, Any]]) -> None:
+    dict.update(made, state[0])
+    vars(made).update(state[1])
+
+
+def _private_key(der: bytes) -> Any:
+    return load_der_private_key(der, None)
 
 
 def _der(key: Any) -> bytes:
@@ -273,7 +305,8 @@ class _Fingerprint:
             self._all(iter(thing))
         if type(thing) in {dict, list}:
             return
-        reduced = thing.__reduce_ex__(4)
+        registered = copyreg.dispatch_table.get(type(thing))
+        reduced: Any = registered(thing) if registered else thing.__reduce_ex__(4)
         if isinstance(reduced, str):
             self._put(reduced)
             return
