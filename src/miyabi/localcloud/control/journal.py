@@ -30,10 +30,11 @@ import time_machine
 from moto import __version__ as moto_version
 from moto.core.request import Request
 
+from miyabi.environment.home import write_private
 from miyabi.localcloud.control import snapshot
 from miyabi.localcloud.control.api_error import Answer, ApiError
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, refuse_malformed, retry_key
-from miyabi.localcloud.control.journal_file import JournalFile
+from miyabi.localcloud.control.journal_file import JournalFile, sync_directory
 from miyabi.localcloud.control.journal_layout import JournalLayout
 from miyabi.localcloud.control.stock import StockServices, backend_name, ignore
 from miyabi.model.errors import Internal
@@ -138,15 +139,15 @@ class Journal:
         key = retry_key(invocation_of(request), service, region, _target(request), request.get_data())
         if not call.is_read and key in self._answers:
             return self._answers[key]  # the client's retry of a request that was carried out
-        if not call.is_read:
-            self._reserve(request)
+        body = "" if call.is_read else self._reserve(request)
         self._stock.ensure(name, region)
         seed = int.from_bytes(os.urandom(7))
         answer, fresh = self._execute(request, call, name, region, seed, now)
         if call.is_read and not fresh:
             self._stock.randomness.take_keys()
             return answer
-        self._write(lambda: self._entry(request, service, region, seed, now, "" if call.is_read else _digest(answer)))
+        digest = "" if call.is_read else _digest(answer)
+        self._write(lambda: self._entry(request, service, region, seed, now, digest, body))
         self.length += 1
         if not call.is_read:
             self._remember(key, answer)
@@ -272,11 +273,12 @@ class Journal:
         with time_machine.travel(at, tick=False), self._stock.randomness.pinned(seed):
             return self._stock.run(name, region, request, call)
 
-    def _reserve(self, request: Request) -> None:
-        """Refuse a change for whose entry the disk has no room, before it is made."""
-        body = len(request.get_data())
+    def _reserve(self, request: Request) -> str:
+        """Refuse a change for whose entry the disk has no room, before it is made; return where its body is kept."""
         try:
-            self._file.reserve(_ENTRY_BYTES + body * 4 // 3)
+            body = self._keep(request.get_data())
+            self._file.reserve(_ENTRY_BYTES + len(body))
+            return body
         except OSError as error:
             log.error("a change was refused: %s", error)  # noqa: TRY400 - nothing is known beyond the message
             raise ApiError(
@@ -286,7 +288,9 @@ class Journal:
     def _made(self, service: str, region: str, at: datetime) -> None:
         self._write(lambda: Made(at, service, region, self._stock.randomness.take_keys()))
 
-    def _entry(self, request: Request, service: str, region: str, seed: int, now: datetime, digest: str) -> Entry:
+    def _entry(
+        self, request: Request, service: str, region: str, seed: int, now: datetime, digest: str, body: str
+    ) -> Entry:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _DROPPED}
         if "authorization" in headers:  # the signature is a secret's proof; who signed is what a replay needs
             headers["authorization"] = headers["authorization"].partition(", SignedHeaders")[0]
@@ -298,7 +302,7 @@ class Journal:
             method=request.method,
             target=_target(request),
             headers=headers,
-            body=self._keep(request.get_data()),
+            body=body or self._keep(request.get_data()),
             digest=digest,
             keys=self._stock.randomness.take_keys(),
         )
@@ -316,10 +320,8 @@ class Journal:
         name = hashlib.sha256(body).hexdigest()
         path = self._bodies / name
         if not path.exists():
-            temporary = path.with_suffix(".part")
-            temporary.touch(mode=0o600)
-            temporary.write_bytes(body)
-            temporary.replace(path)
+            write_private(path, body)
+            sync_directory(self._bodies)
         return f"sha256:{name}"
 
     def _body(self, entry: Entry, where: str) -> bytes:

@@ -28,6 +28,7 @@ from miyabi.localcloud.control.elasticache import ElastiCache, NodeLoop
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine, Loop
 from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.log_rotation import LogRotationLoop
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
 from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
 from miyabi.localcloud.control.rebuilding import stock_services
@@ -99,6 +100,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
         CompactionLoop(engine, journal, home),
+        LogRotationLoop(home),
     )
     api = Api(
         instance,
