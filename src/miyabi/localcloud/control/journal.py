@@ -180,7 +180,13 @@ class Journal:
             except snapshot.Unrestorable as error:
                 log.warning("%s: replaying the whole history instead", error)
                 continue
-            self.restore(content)
+            try:
+                self.restore(content)
+            except snapshot.Unrestorable as error:
+                path = self.layout.snapshot(number)
+                raise Internal(
+                    f"{path} cannot be loaded: {error}", hint=f"remove it, and the whole history is replayed, {_AFRESH}"
+                ) from error
             return number
         return 1
 
@@ -278,7 +284,6 @@ class Journal:
         try:
             body = self._keep(request.get_data())
             self._file.reserve(_ENTRY_BYTES + len(body))
-            return body
         except OSError as error:
             log.error("a change was refused: %s", error)  # noqa: TRY400 - nothing is known beyond the message
             raise ApiError(

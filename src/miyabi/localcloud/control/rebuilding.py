@@ -21,7 +21,6 @@ from miyabi.localcloud.control.cloudwatch import install_cloudwatch
 from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr_images import install_ecr
 from miyabi.localcloud.control.journal import Journal
-from miyabi.localcloud.control.journal_layout import JournalLayout
 from miyabi.localcloud.control.snapshot import Unrestorable
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.data.images import Blobs
@@ -43,18 +42,21 @@ def stock_services(home: Home, instance: Instance) -> StockServices:
     return stock
 
 
-def build(home: Home, instance: Instance, before: int) -> bool:
-    """Rebuild the state before a segment and write it. Unrestorable: what cannot be written truly."""
-    journal = Journal(home.state, stock_services(home, instance), reads_only=True)
+def build(state: Path, stock: StockServices, before: int) -> bool:
+    """Rebuild the state before a segment and write it. Unrestorable: what cannot be written truly.
+
+    state: the directory of that name in a home. stock: as yet unused.
+    """
+    journal = Journal(state, stock, reads_only=True)
     journal.replay(before=before)
-    state = journal.state()
-    snapshot.write(JournalLayout(home.state / "journal").part(before), state, snapshot.fingerprint(state))
+    rebuilt = journal.state()
+    snapshot.write(journal.layout.part(before), rebuilt, snapshot.fingerprint(rebuilt))
     return True
 
 
-def check(home: Home, instance: Instance, before: int) -> bool:
-    """Say whether a written state comes back as it was."""
-    journal = Journal(home.state, stock_services(home, instance), reads_only=True)
+def check(state: Path, stock: StockServices, before: int) -> bool:
+    """Say whether a written state comes back as it was. Parameters as above."""
+    journal = Journal(state, stock, reads_only=True)
     header, content = snapshot.read(journal.layout.part(before))
     journal.restore(content)
     return snapshot.fingerprint(journal.state()) == header.fingerprint
@@ -76,12 +78,13 @@ def main() -> int:
     os.umask(0o077)
     gc.disable()
     # moto's own variables (account, policies) are those of the control plane, which starts this.
-    instance = Home(options.home).read_instance()
+    home = Home(options.home)
+    instance = home.read_instance()
     if instance is None:
         return 1
     act = build if options.act == "build" else check
     try:
-        return 0 if act(Home(options.home), instance, options.before) else _DIFFERS
+        return 0 if act(home.state, stock_services(home, instance), options.before) else _DIFFERS
     except Unrestorable as error:
         log.warning("%s", error)
         return _UNRESTORABLE
