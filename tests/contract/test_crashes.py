@@ -49,11 +49,10 @@ class Team:
         self._last: Callable[[], Any] | None = None
         self._answer: Any = None
         for client in self._clients.values():
-            client.meta.events.register_last("before-sign", self._mark)
+            client.meta.events.register("before-call", self._mark)
 
-    def _mark(self, request: Any, **_: Any) -> None:
-        del request.headers["amz-sdk-invocation-id"]
-        request.headers["amz-sdk-invocation-id"] = f"invocation-{self._number}"
+    def _mark(self, context: Any, **_: Any) -> None:
+        context.setdefault("retries", {})["invocation-id"] = f"invocation-{self._number}"
 
     def act(self, step: Any) -> None:
         if step[0] == "retry":
