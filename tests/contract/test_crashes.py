@@ -156,7 +156,7 @@ def live(lives: Any) -> None:
 
 
 @given(lives)
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 def test_after_any_crashes_the_state_is_that_of_the_acknowledged_calls(lives: Any) -> None:
     live(lives)
 
