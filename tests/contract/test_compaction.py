@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from moto.core.base_backend import BackendDict
+from moto.ssm.models import ssm_backends
 
 from miyabi.environment.home import Home
-from miyabi.localcloud.control.compaction import compact
+from miyabi.localcloud.control.compaction import CompactionLoop, compact
+from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.journal_layout import JournalLayout
-from miyabi.localcloud.control.snapshot import Unrestorable, read
+from miyabi.localcloud.control.snapshot import Unrestorable, fingerprint, read, write
 from miyabi.localcloud.control.stock import StockServices
+from miyabi.localcloud.control.store import Store
 from miyabi.model.errors import Internal
 from tests.contract.control_api import ACCOUNT, REGION, new_instance
 from tests.contract.test_journal import parameter
@@ -37,9 +41,16 @@ def compacted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         journal.run(parameter(f"/p/{number % 1500}", f"{number}"), "ssm", REGION, now=NOW)
     before = journal.rotate()
     journal.close()
+    JournalLayout(home.state / "journal").part(7).touch()  # another one's maker died
     assert asyncio.run(compact(home, before)), "the snapshot did not come back as it was"
+    JournalLayout(home.state / "journal").tidy()
     BackendDict.reset()
     return home.root
+
+
+def opened_new(root: Path) -> Journal:
+    Home(root).create()
+    return opened(root)
 
 
 def opened(root: Path) -> Journal:
@@ -65,6 +76,7 @@ def test_the_segments_that_a_snapshot_replaces_are_archived_and_private(compacte
     assert layout.snapshots() == [2]
     assert layout.segments() == [2]
     assert layout.archived() == [1]
+    assert not list(layout.root.glob("*.part"))
     for path in layout.root.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
 
@@ -86,6 +98,55 @@ def test_another_versions_or_a_damaged_snapshot_is_passed_over_for_the_archive(c
         journal.replay()
     journal.close()
     assert caught.value.hint is not None
+
+
+def test_a_running_control_plane_compacts_when_enough_has_come_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
+    BackendDict.reset()
+    home = Home(tmp_path)
+    home.create()
+    home.write_instance(new_instance())
+    engine = Engine(Store(home.state / "control.sqlite"))
+    journal = Journal(home.state, StockServices(ACCOUNT))
+    for number in range(3):
+        journal.run(parameter(f"/p/{number}", "x" * 100_000), "ssm", REGION, now=NOW)
+    loop = CompactionLoop(engine, journal, home, entries=journal.uncompacted + 1)
+    asyncio.run(loop.step())
+    assert journal.layout.snapshots() == []
+    journal.run(parameter("/p/3", "v"), "ssm", REGION, now=NOW)
+    asyncio.run(loop.step())
+    assert journal.layout.snapshots() == [2]
+    assert journal.uncompacted == 0
+    assert journal.forget_bodies() == 0, "the archive still needs them"
+    (journal.layout.archive / "00000001.jsonl").unlink()
+    assert journal.forget_bodies() == 1
+    journal.run(parameter("/p/4", "v"), "ssm", REGION, now=NOW)
+    engine.close()
+    journal.close()
+    journal = opened(tmp_path)
+    assert journal.replay() == 1
+    assert (journal.length, journal.uncompacted) == (5, 1)
+    journal.close()
+
+
+def test_what_cannot_come_back_the_same_is_not_compacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
+    journal = opened_new(tmp_path)
+    journal.run(parameter("/p", "v"), "ssm", REGION, now=NOW)
+    journal.close()
+    thing = threading.current_thread()
+    vars(ssm_backends[ACCOUNT][REGION])["thing"] = thing
+    with pytest.raises(Unrestorable):
+        write(tmp_path / "snapshot", journal.state(), "")
+    vars(ssm_backends[ACCOUNT][REGION])["thing"] = lambda: thing
+    with pytest.raises(Unrestorable, match="captures variables"):
+        write(tmp_path / "snapshot", journal.state(), "")
+    del vars(ssm_backends[ACCOUNT][REGION])["thing"]
+    before = fingerprint(journal.state())
+    ssm_backends[ACCOUNT][REGION]._parameters["/p"][0].value = "w"
+    assert fingerprint(journal.state()) != before
 
 
 def test_the_archive_keeps_its_newest_segments_up_to_a_size(tmp_path: Path) -> None:

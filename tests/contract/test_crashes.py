@@ -40,6 +40,12 @@ steps = st.lists(st.one_of(calls, calls, st.just(("retry",))), min_size=1, max_s
 lives = st.lists(st.tuples(steps, crashes), min_size=1, max_size=2)
 
 
+@pytest.fixture(autouse=True)
+def few_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave AWS's managed policies out: they make a start slow, and these tests start often."""
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
+
+
 class Team:
     """A client of a served home that can send a request again, as an SDK does when it saw no answer."""
 

@@ -21,30 +21,41 @@ from miyabi.localcloud.control.journal_layout import JournalLayout
 
 log = logging.getLogger(__name__)
 
-SEGMENT_ENTRIES = 500
+COMPACTED_ENTRIES = 500
 
 
 class CompactionLoop:
-    """Compacts when a segment is full. Where that fails, the journal stays as it is until the next one is full."""
+    """Compacts when enough has come together for which no snapshot stands."""
 
     name = "compaction"
 
-    def __init__(self, engine: Engine, journal: Journal, home: Home, *, entries: int = SEGMENT_ENTRIES) -> None:
+    def __init__(self, engine: Engine, journal: Journal, home: Home, *, entries: int = COMPACTED_ENTRIES) -> None:
         self._engine = engine
         self._journal = journal
         self._home = home
-        self._entries = entries
+        self._entries = self._wanted = entries
 
     async def step(self) -> timedelta:
-        """Compact if it is time."""
-        if self._journal.segment_length >= self._entries:
+        """Compact if it is time. After a failure twice as much must come together."""
+        if self._journal.uncompacted >= self._wanted:
+            held = self._journal.uncompacted
             before = await self._engine.run(self._journal.rotate)
-            await compact(self._home, before)
+            if await compact(self._home, before):
+                self._wanted = self._entries
+                await self._engine.run(self._tidy, held)
+            else:
+                self._wanted = 2 * held
         return timedelta(minutes=1)
+
+    def _tidy(self, held: int) -> None:
+        """Runs on the worker: a body that a request is about to use must not go."""
+        self._journal.compacted(held)
+        if self._journal.layout.tidy():
+            self._journal.forget_bodies()
 
 
 async def compact(home: Home, before: int) -> bool:
-    """Replace the segments before one by a checked snapshot; return whether that was done."""
+    """Let a checked snapshot stand for the segments before one; return whether that was done."""
     layout = JournalLayout(home.state / "journal")
     layout.discard_parts()
     for act in ("build", "check"):
@@ -53,7 +64,6 @@ async def compact(home: Home, before: int) -> bool:
             log.warning("the journal is not compacted: `%s` of the snapshot ended with %d", act, code)
             return False
     layout.adopt(before)
-    layout.tidy()
     log.info("the journal before segment %d is compacted", before)
     return True
 

@@ -48,6 +48,7 @@ _ENTRY_BYTES = 16 * 1024
 """More than an entry takes beside its body."""
 _AFRESH = "or start afresh with `miyabi destroy --force`"
 _WORDS = re.compile(rb"[\w./+=:-]+")
+_BODY = re.compile(rb'"body":"sha256:([0-9a-f]{64})"')
 _DROPPED = {
     "connection",
     "keep-alive",
@@ -119,8 +120,8 @@ class Journal:
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self.length = 0
         self.segment = max([1, *self.layout.segments(), *self.layout.snapshots()])
-        self.segment_length = 0
-        """Entries in the segment that is written to."""
+        self.uncompacted = 0
+        """Entries that no snapshot holds: what the next start replays."""
         if reads_only:
             return
         self._bodies.mkdir(mode=0o700, exist_ok=True)
@@ -215,8 +216,21 @@ class Journal:
             self.segment -= 1
             raise
         before.close()
-        self.segment_length = 0
         return self.segment
+
+    def compacted(self, entries: int) -> None:
+        """Take note that a snapshot holds so many entries that none held before."""
+        self.uncompacted -= entries
+
+    def forget_bodies(self) -> int:
+        """Remove the bodies that no segment needs any more, archived ones included; return how many."""
+        needed: set[str] = set()
+        for number in (*self.layout.archived(), *self.layout.segments()):
+            needed |= {name.decode() for name in _BODY.findall(self.layout.segment(number).read_bytes())}
+        unneeded = [path for path in self._bodies.iterdir() if path.name not in needed]
+        for path in unneeded:
+            path.unlink()
+        return len(unneeded)
 
     def _open_segment(self) -> JournalFile:
         header = msgspec.json.encode(Header(_FORMAT, moto_version))
@@ -228,7 +242,8 @@ class Journal:
             content = path.read_bytes()
         except FileNotFoundError as error:
             raise Internal(
-                f"the journal's segment {path} is missing", hint=f"restore it from a backup, {_AFRESH}"
+                f"the journal's segment {path} is missing, and no snapshot that this version can load stands for it",
+                hint=f"use the Miyabi that wrote the home, restore the file from a backup, {_AFRESH}",
             ) from error
         lines = content.split(b"\n")[:-1]
         header = _decoded(lines[0], f"{path} line 1", Header)
@@ -240,8 +255,7 @@ class Journal:
         for number, line in enumerate(lines[1:], 2):
             where = f"line {number} of {path}"
             self._replay_one(_decoded(line, where, Entry | Made), where, header)
-        if segment == self.segment:
-            self.segment_length = len(lines) - 1
+        self.uncompacted += len(lines) - 1
 
     def _replay_one(self, entry: Entry | Made, where: str, header: Header) -> None:
         self._stock.randomness.give_keys(entry.keys)
@@ -289,6 +303,7 @@ class Journal:
             raise ApiError(
                 "ServiceUnavailable", f"The local cloud cannot record this change: {error.strerror}."
             ) from error
+        return body
 
     def _made(self, service: str, region: str, at: datetime) -> None:
         self._write(lambda: Made(at, service, region, self._stock.randomness.take_keys()))
@@ -315,7 +330,7 @@ class Journal:
     def _write(self, entry: Callable[[], Entry | Made]) -> None:
         try:
             self._file.append(msgspec.json.encode(entry()))
-            self.segment_length += 1
+            self.uncompacted += 1
         except OSError as error:
             self._end(error)
 

@@ -64,8 +64,11 @@ class JournalLayout:
         self.part(number).replace(self.snapshot(number))
         sync_directory(self.root)
 
-    def tidy(self, *, archive_bytes: int = ARCHIVE_BYTES) -> None:
-        """Remove what the newest snapshot replaces. The archive keeps its newest segments, up to a size."""
+    def tidy(self, *, archive_bytes: int = ARCHIVE_BYTES) -> bool:
+        """Remove what the newest snapshot replaces; return whether a segment is gone for good.
+
+        The archive keeps its newest segments, up to a size.
+        """
         newest = next(iter(self.snapshots()), 0)
         for number in self.segments():
             if number < newest:
@@ -74,11 +77,13 @@ class JournalLayout:
         sync_directory(self.root)
         for number in self.snapshots()[1:]:
             self.snapshot(number).unlink()
-        kept = 0
+        kept, gone = 0, False
         for number in reversed(self.archived()):
             kept += self.segment(number).stat().st_size
             if kept > archive_bytes:
                 self.segment(number).unlink()
+                gone = True
+        return gone
 
     def discard_parts(self) -> None:
         """Remove snapshots that were never finished."""

@@ -15,7 +15,6 @@ import io
 import marshal
 import os
 import pickle
-import platform
 import sys
 import threading
 import types
@@ -61,7 +60,7 @@ class Header(msgspec.Struct, frozen=True):
 
 def versions() -> str:
     """Return what a snapshot depends on: another version's is not loaded."""
-    return f"miyabi {miyabi_version}, moto {moto_version}, Python {platform.python_version()}"
+    return f"miyabi {miyabi_version}, moto {moto_version}, Python {sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def write(path: Path, state: State, fingerprint: str) -> None:
@@ -111,8 +110,9 @@ def load(content: bytes, ensure: Callable[[str, str], None]) -> State:
 def backends() -> Backends:
     """Return every backend of moto: service, account, region, backend. Unrestorable: one that has no name."""
     found: Backends = []
-    for registry in BackendDict._instances:  # noqa: SLF001 - moto's list of what is in use
-        if get_backend(registry.service_name) is not registry:  # type: ignore[call-overload]
+    registries: Any = BackendDict
+    for registry in registries._instances:  # noqa: SLF001 - moto's list of what is in use
+        if get_backend(registry.service_name) is not registry:
             raise Unrestorable(f"moto does not find {registry.service_name} by its name")
         found += [(registry.service_name, *rest) for rest in registry.iter_backends()]
     return sorted(found, key=lambda one: one[:3])

@@ -17,6 +17,7 @@ def open_database(path: Path, migrations: Sequence[str], *, pragmas: Sequence[st
     written before versions were. pragmas: to be set before the first table. Conflict: a newer Miyabi's file.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     for pragma in (*pragmas, "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
@@ -27,6 +28,14 @@ def open_database(path: Path, migrations: Sequence[str], *, pragmas: Sequence[st
             f"{path} was written by a newer Miyabi (version {version}; this one knows {len(migrations)})",
             hint="Use that version, or choose another directory with MIYABI_HOME.",
         )
+    try:
+        _migrate(connection, migrations, version)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str], version: int) -> None:
     for number, script in enumerate(migrations[version:], version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={number};\nCOMMIT;")
-    return connection
