@@ -162,7 +162,7 @@ def live(lives: Any) -> None:
 
 
 @given(lives)
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 def test_after_any_crashes_the_state_is_that_of_the_acknowledged_calls(lives: Any) -> None:
     live(lives)
 
@@ -197,3 +197,32 @@ def test_a_compaction_that_dies_after_any_step_loses_nothing_and_retries_get_the
     BackendDict.reset()
     with serve(tmp_path / "1") as api:
         assert Team(api, number).look() == seen
+
+
+@pytest.mark.parametrize("entry", ["is not yet", "is"])
+def test_a_crash_inside_a_call_and_the_clients_retry_make_the_change_once(tmp_path: Path, entry: str) -> None:
+    """The process dies after moto carried the request out: before, or after, its entry is in the journal."""
+    BackendDict.reset()
+    with serve(tmp_path / "0") as api:
+        team = Team(api, 0)
+        team.act(("parameter", "a"))
+        before = team.look()
+        append = api.journal._file.append
+
+        def crash(line: bytes) -> None:
+            if entry == "is":
+                append(line)
+            crashed(tmp_path / "0", tmp_path / "1", torn=entry != "is")
+            if entry != "is":
+                append(line)
+
+        api.journal._file.append = crash  # type: ignore[method-assign]
+        team.act(("vpc", "a"))
+        answer, after, number = team._answer, team.look(), team.number
+    BackendDict.reset()
+    with serve(tmp_path / "1") as api:
+        team = Team(api, number)
+        assert team.look() == (after if entry == "is" else before)
+        retried = team._sent(team._call(("vpc", "a")))
+        assert (retried == answer) == (entry == "is")
+        assert len(team.look()["vpcs"]) == len(after["vpcs"])
