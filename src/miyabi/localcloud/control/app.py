@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache
@@ -94,6 +95,10 @@ class Api:
             status, out, content = await self._route(path, incoming, request_id)
         except ServiceException as error:
             status, out, content = refusal(protocol_seen(headers), error.code, str(error.message), request_id)
+        except sqlite3.OperationalError as error:  # a full disk: the transaction was taken back
+            log.error("%s %s was refused: %s", scope["method"], path, error)  # noqa: TRY400 - no traceback each time
+            text = f"The local cloud cannot record this now: {error}."
+            status, out, content = refusal(protocol_seen(headers), "ServiceUnavailable", text, request_id)
         except Exception as error:
             log.exception("internal error answering %s %s", scope["method"], path)
             status, out, content = refusal(protocol_seen(headers), "InternalFailure", str(error), request_id)

@@ -20,6 +20,7 @@ _STATUSES = {
     "InvalidClientTokenId": 403,
     "MissingAuthenticationToken": 403,
     "RequestEntityTooLarge": 413,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "UnauthorizedOperation": 403,
     "UnknownPath": 404,
