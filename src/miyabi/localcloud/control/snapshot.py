@@ -37,6 +37,7 @@ State = dict[str, Any]
 Backends = list[tuple[str, str, str, Any]]
 
 _FORMAT = 1
+_OF_EVERY_REGISTRY = {"backend", "service_name", "_use_boto3_regions", "_additional_regions", "_id"}
 _STACK_BYTES = 256 * 1024 * 1024
 _DEPTH = 50_000
 _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
@@ -104,6 +105,8 @@ def load(content: bytes, ensure: Callable[[str, str], None]) -> State:
         backend = _found((service, account, region))
         vars(backend).clear()
         vars(backend).update(attributes)
+    for service, attributes in state["registries"]:
+        vars(_found((service,))).update(attributes)
     return state
 
 
@@ -116,6 +119,14 @@ def backends() -> Backends:
             raise Unrestorable(f"moto does not find {registry.service_name} by its name")
         found += [(registry.service_name, *rest) for rest in registry.iter_backends()]
     return sorted(found, key=lambda one: one[:3])
+
+
+def registries() -> list[tuple[str, dict[str, Any]]]:
+    """Return what moto's registries know beside their backends, such as S3 the owners of buckets."""
+    return [
+        (name, {key: value for key, value in vars(_found((name,))).items() if key not in _OF_EVERY_REGISTRY})
+        for name in sorted({service for service, *_ in backends()})
+    ]
 
 
 def fingerprint(state: State) -> str:
