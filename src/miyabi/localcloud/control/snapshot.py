@@ -25,7 +25,15 @@ from typing import Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    load_der_public_key,
+)
+from cryptography.x509 import Certificate, load_der_x509_certificate
 from moto import __version__ as moto_version
 from moto.backends import get_backend
 from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend
@@ -42,6 +50,8 @@ _STACK_BYTES = 256 * 1024 * 1024
 _DEPTH = 50_000
 _LOCKS = {type(threading.Lock()): threading.Lock, type(threading.RLock()): threading.RLock}
 _PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)
+_PUBLIC_KEYS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)
+_CRYPTOGRAPHIC = (*_PRIVATE_KEYS, *_PUBLIC_KEYS, Certificate)
 
 
 class Unrestorable(Exception):
@@ -202,8 +212,8 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, thing: Any) -> Any:
         if type(thing) in _LOCKS:
             return _LOCKS[type(thing)], ()
-        if isinstance(thing, _PRIVATE_KEYS):
-            return _private_key, (_der(thing),)
+        if isinstance(thing, _CRYPTOGRAPHIC):
+            return _cryptographic, _der(thing)
         if isinstance(thing, types.FunctionType) and "<" in thing.__qualname__:
             if thing.__closure__ is not None:
                 raise Unrestorable(f"{thing.__module__}.{thing.__qualname__} captures variables")
@@ -247,12 +257,22 @@ def _fill_dict(made: dict[Any, Any], state: tuple[dict[Any, Any], dict[str, Any]
     vars(made).update(state[1])
 
 
-def _private_key(der: bytes) -> Any:
-    return load_der_private_key(der, None)
+def _der(thing: Any) -> tuple[str, bytes]:
+    """Return what a key or certificate is, and its DER."""
+    if isinstance(thing, _PRIVATE_KEYS):
+        return "private key", thing.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    if isinstance(thing, _PUBLIC_KEYS):
+        return "public key", thing.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return "certificate", thing.public_bytes(Encoding.DER)
 
 
-def _der(key: Any) -> bytes:
-    return bytes(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
+def _cryptographic(kind: str, der: bytes) -> Any:
+    match kind:
+        case "private key":
+            return load_der_private_key(der, None)
+        case "public key":
+            return load_der_public_key(der)
+    return load_der_x509_certificate(der)
 
 
 class _Fingerprint:
@@ -297,8 +317,8 @@ class _Fingerprint:
             self._put(repr(name))
         elif isinstance(thing, set | frozenset):
             self._put(repr(sorted(_Fingerprint(self._known).of(item) for item in thing)))
-        elif isinstance(thing, _PRIVATE_KEYS):
-            self._put(_der(thing).hex())
+        elif isinstance(thing, _CRYPTOGRAPHIC):
+            self._put(repr(_der(thing)))
         elif isinstance(thing, types.MethodType):
             self._all(iter((thing.__func__, thing.__self__)))
         elif isinstance(thing, bytearray | memoryview):
