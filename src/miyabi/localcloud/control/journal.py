@@ -38,6 +38,7 @@ from miyabi.localcloud.control.journal_entries import AFRESH, FORMAT, Entry, Hea
 from miyabi.localcloud.control.journal_file import JournalFile, sync_directory
 from miyabi.localcloud.control.journal_layout import JournalLayout
 from miyabi.localcloud.control.stock import StockServices, backend_name, ignore
+from miyabi.localcloud.control.stock_objects import State, Unrestorable, backends, registries
 from miyabi.model.errors import Internal
 
 log = logging.getLogger(__name__)
@@ -141,12 +142,12 @@ class Journal:
                 continue
             try:
                 _, content = snapshot.read(self.layout.snapshot(number))
-            except snapshot.Unrestorable as error:
+            except Unrestorable as error:
                 log.warning("%s: replaying the whole history instead", error)
                 continue
             try:
                 self.restore(content)
-            except snapshot.Unrestorable as error:
+            except Unrestorable as error:
                 path = self.layout.snapshot(number)
                 raise Internal(
                     f"{path} cannot be loaded: {error}", hint=f"remove it, and the whole history is replayed, {AFRESH}"
@@ -154,12 +155,12 @@ class Journal:
             return number
         return 1
 
-    def state(self) -> snapshot.State:
+    def state(self) -> State:
         """Return all that a snapshot keeps."""
         return {
             "ready": self._stock.ready(),
-            "backends": [(*name, vars(backend)) for *name, backend in snapshot.backends()],
-            "registries": snapshot.registries(),
+            "backends": [(*name, vars(backend)) for *name, backend in backends()],
+            "registries": registries(),
             "answers": list(self._answers.items()),
             "length": self.length,
         }
