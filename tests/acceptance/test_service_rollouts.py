@@ -56,6 +56,8 @@ def dev(configured: Rehearsal) -> Iterator[Rehearsal]:
         built = cloud.miyabi("image", "build", "--tag", tag)
         (package / path).write_text(before)
         assert built.code == 0, built.err
+    deployed = cloud.miyabi("deploy", "v1.0.0")  # whichever version the tests before left
+    assert deployed.code == 0, deployed.out + deployed.err
     yield cloud
     cloud.miyabi("deploy", "v1.0.0")
     up = cloud.miyabi("up", "--apply")
