@@ -75,8 +75,8 @@ def start(
             _make_room(home, instance)
             home.upgrade()
             begun = spawn_supervisor(home, control_command)
-            await_supervisor(home, begun, until)
-            say(f"supervisor started (pid {begun.pid})")
+            pid = await_supervisor(home, begun, until)
+            say(f"supervisor started (pid {pid})")
         await_control(home, instance, until)
         say(f"control plane answers at {instance.endpoint}")
     except BaseException:
@@ -109,8 +109,6 @@ def stop(home: Home, *, deadline_seconds: float = 30.0) -> bool:
                     f"the supervisor of {home.root} (pid {supervisor.pid}) does not end, not even by SIGKILL",
                     hint=f"Look at /proc/{supervisor.pid}/status.",
                 )
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(supervisor.pid, os.WNOHANG)  # where this very process started it
     sweep(root)
     return True
 
@@ -124,6 +122,9 @@ def _undo(home: Home, begun: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(MiyabiError):
         stop(home, deadline_seconds=10)
     if begun.poll() is None:  # interrupted before it could be asked: it has no children yet
+        begun.terminate()  # the guardian passes it on
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            begun.wait(5)
         begun.kill()
         begun.wait()
 

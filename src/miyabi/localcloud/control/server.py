@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -14,7 +15,7 @@ import uvicorn
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
-from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, ScheduleLoop
 from miyabi.localcloud.control.budgets import Budgets
 from miyabi.localcloud.control.cloudwatch import PolicyAlarms
 from miyabi.localcloud.control.compaction import CompactionLoop
@@ -42,10 +43,13 @@ from miyabi.localcloud.data.images import Blobs, discard_unfinished
 from miyabi.localcloud.data.postgresql import PostgresDriver
 from miyabi.localcloud.data.postgresql_binaries import Launch, find_binaries
 from miyabi.localcloud.data.server_certificate import Authority
+from miyabi.localcloud.supervisor.wire import CONTROL
 from miyabi.localcloud.supervisor_client import SupervisorClient
-from miyabi.model.errors import Unavailable
+from miyabi.model.errors import MiyabiError, Unavailable
 
 log = logging.getLogger(__name__)
+
+_ALIVE_EVERY = timedelta(seconds=2)
 
 
 def serve(home: Home, instance: Instance) -> None:
@@ -78,11 +82,12 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
+    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
     services = (
         Ecs(tables, keys, ensure_network),
         elbv2,
         elasticache,
-        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        autoscaling,
         Budgets(engine.store),
         logs,
         rds,
@@ -91,14 +96,16 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     )
     checks = CheckLoop(engine, elbv2)
     loops: tuple[Loop, ...] = (
-        ServiceLoop(engine, tables, elbv2, instance.account),
+        # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        checks,
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        ServiceLoop(engine, tables, elbv2, instance.account),
+        checks,
         NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
+        ScheduleLoop(engine, autoscaling),
         CompactionLoop(engine, journal, home),
         LogRotationLoop(home),
     )
@@ -126,6 +133,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     )
     running = [asyncio.create_task(engine.supervise(loop), name=loop.name) for loop in loops]
     running.append(asyncio.create_task(_wake_on_exits(engine, supervisor), name="exits"))
+    running.append(asyncio.create_task(_say_alive(engine, supervisor), name="alive"))
     try:
         await server.serve()
     finally:
@@ -147,3 +155,12 @@ async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:
         except Exception:
             log.exception("watching the supervisor failed; trying again")
         await asyncio.sleep(timedelta(seconds=1).total_seconds())
+
+
+async def _say_alive(engine: Engine, supervisor: SupervisorClient) -> None:
+    """Tell the supervisor regularly that both the loop and the worker thread get on with their work."""
+    while True:
+        await engine.idle()
+        with contextlib.suppress(MiyabiError, OSError):
+            await supervisor.alive(CONTROL)
+        await asyncio.sleep(_ALIVE_EVERY.total_seconds())
