@@ -133,6 +133,20 @@ def test_a_running_control_plane_compacts_when_enough_has_come_together(
     journal.close()
 
 
+def test_a_journal_that_replays_otherwise_is_not_compacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
+    journal = opened_new(tmp_path)
+    Home(tmp_path).write_instance(new_instance())
+    journal.run(parameter("/p", "v"), "ssm", REGION, now=NOW)
+    before = journal.rotate()
+    journal.close()
+    path = journal.layout.segment(1)
+    path.write_bytes(path.read_bytes().replace(b'"digest":"', b'"digest":"0', 1))
+    assert not asyncio.run(compact(Home(tmp_path), before))
+    assert (journal.layout.snapshots(), journal.layout.segments()) == ([], [1, 2])
+    assert not list(journal.layout.root.glob("*.part"))
+
+
 def test_what_cannot_come_back_the_same_is_not_compacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "false")
     journal = opened_new(tmp_path)

@@ -61,6 +61,7 @@ async def compact(home: Home, before: int) -> bool:
     for act in ("build", "check"):
         code = await _run(home, before, act)
         if code:
+            layout.discard_parts()
             log.warning("the journal is not compacted: `%s` of the snapshot ended with %d", act, code)
             return False
     layout.adopt(before)
