@@ -169,7 +169,7 @@ def test_after_any_crashes_the_state_is_that_of_the_acknowledged_calls(lives: An
 
 @pytest.mark.soak
 @given(lives)
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 def test_after_any_crashes_the_state_is_that_of_the_acknowledged_calls_at_length(lives: Any) -> None:
     live(lives)
 
