@@ -1,0 +1,380 @@
+"""Outside ledgers: what the API and the database acknowledged, kept by the test and by nobody else.
+
+A writer without retries notes a change once its answer is there. What it notes must be found after any crash, as it
+was answered: ids, creation dates, values, rows. A change without an answer may be there or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.acceptance.cloud import Rehearsal
+
+Clients = Callable[[str], Any]
+REFUSED = (BotoCoreError, ClientError)
+LOG_GROUP = "/ledger/events"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
+_PAUSE_SECONDS = 0.02
+_KEPT = 60
+"""So many entries stay for the next checks; older ones are deleted, and must stay deleted."""
+
+
+def clients_of(cloud: Rehearsal) -> Clients:
+    """Return a function that gives clients which never send a request twice."""
+    instance = cloud.instance()
+    made: dict[str, Any] = {}
+    config = Config(proxies={}, retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=15)
+
+    def client(service: str) -> Any:
+        if service not in made:
+            made[service] = boto3.client(  # type: ignore[call-overload]
+                service,
+                endpoint_url=f"http://127.0.0.1:{instance['api_port']}",
+                region_name=instance["region"],
+                aws_access_key_id=instance["access_key"],
+                aws_secret_access_key=instance["secret_key"],
+                config=config,
+            )
+        return made[service]
+
+    return client
+
+
+class Kind(Protocol):
+    """One kind of resource."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        """Make it; a return is the acknowledgement."""
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        """Return what must not change, or None where it is not there."""
+
+    def delete(self, aws: Clients, name: str) -> None:
+        """Remove it."""
+
+
+class Parameter:
+    """SSM: stock moto, rebuilt from the journal."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("ssm").put_parameter(Name=f"/ledger/{name}", Value=name, Type="String")
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        found = aws("ssm").get_parameters(Names=[f"/ledger/{name}"])["Parameters"]
+        return picked(found, "Value", "Version", "LastModifiedDate", "ARN")
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("ssm").delete_parameter(Name=f"/ledger/{name}")
+
+
+class Role:
+    """IAM: stock moto, with an id made from dice."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        try:
+            return picked([aws("iam").get_role(RoleName=name)["Role"]], "RoleId", "Arn", "CreateDate")
+        except aws("iam").exceptions.NoSuchEntityException:
+            return None
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("iam").delete_role(RoleName=name)
+
+
+class Secret:
+    """Secrets Manager: stock moto, with dice in the ARN."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("secretsmanager").create_secret(Name=name, SecretString=name)
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        try:
+            found = aws("secretsmanager").describe_secret(SecretId=name)
+            value = aws("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+        except aws("secretsmanager").exceptions.ResourceNotFoundException:
+            return None
+        return {**picked([found], "ARN", "CreatedDate", "VersionIdsToStages"), "value": value}
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+class Queue:
+    """SQS: stock moto."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("sqs").create_queue(QueueName=name)
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        try:
+            url = aws("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        except aws("sqs").exceptions.QueueDoesNotExist:
+            return None
+        found = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp", "QueueArn"])
+        return {"url": url, **found["Attributes"]}
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("sqs").delete_queue(QueueUrl=aws("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+class LogGroup:
+    """CloudWatch Logs: live."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("logs").create_log_group(logGroupName=f"/ledger/{name}")
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        found = aws("logs").describe_log_groups(logGroupNamePrefix=f"/ledger/{name}")["logGroups"]
+        return picked(found, "arn", "creationTime")
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("logs").delete_log_group(logGroupName=f"/ledger/{name}")
+
+
+class LogEvent:
+    """An event of CloudWatch Logs in a stream of its own: live, in a file of its own."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("logs").create_log_stream(logGroupName=LOG_GROUP, logStreamName=name)
+        event = {"timestamp": int(time.time() * 1000), "message": name}
+        aws("logs").put_log_events(logGroupName=LOG_GROUP, logStreamName=name, logEvents=[event])
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        try:
+            found = aws("logs").get_log_events(logGroupName=LOG_GROUP, logStreamName=name, startFromHead=True)
+        except aws("logs").exceptions.ResourceNotFoundException:
+            return None
+        return picked(found["events"], "timestamp", "message", "ingestionTime")
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("logs").delete_log_stream(logGroupName=LOG_GROUP, logStreamName=name)
+
+
+class TargetGroup:
+    """Elastic Load Balancing: live, with dice in the ARN."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        vpc = aws("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        aws("elbv2").create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip")
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        try:
+            return picked(aws("elbv2").describe_target_groups(Names=[name])["TargetGroups"], "TargetGroupArn", "VpcId")
+        except aws("elbv2").exceptions.TargetGroupNotFoundException:
+            return None
+
+    def delete(self, aws: Clients, name: str) -> None:
+        found = self.read(aws, name)
+        if found is not None:
+            aws("elbv2").delete_target_group(TargetGroupArn=found["TargetGroupArn"])
+
+
+class Cluster:
+    """ECS: live."""
+
+    def create(self, aws: Clients, name: str) -> None:
+        aws("ecs").create_cluster(clusterName=name)
+
+    def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
+        found = aws("ecs").describe_clusters(clusters=[name])["clusters"]
+        return picked([one for one in found if one["status"] == "ACTIVE"], "clusterArn")
+
+    def delete(self, aws: Clients, name: str) -> None:
+        aws("ecs").delete_cluster(cluster=name)
+
+
+KINDS: tuple[Kind, ...] = (
+    Parameter(),
+    Role(),
+    Secret(),
+    Queue(),
+    LogGroup(),
+    LogEvent(),
+    TargetGroup(),
+    Cluster(),
+)
+
+
+def picked(found: list[dict[str, Any]], *names: str) -> Any:
+    """Return these fields of the one that was found; None where there is none; more than one is an error."""
+    assert len(found) <= 1, found
+    return {name: found[0].get(name) for name in names} if found else None
+
+
+@dataclass
+class Entry:
+    """An acknowledged change."""
+
+    kind: Kind
+    name: str
+    seen: dict[str, Any] | None = None
+    """What a look after the acknowledgement and before the crash showed; None where there was no time for it."""
+
+
+@dataclass
+class ApiLedger:
+    """A writer of the API and what was acknowledged to it."""
+
+    aws: Clients
+    present: list[Entry] = field(default_factory=list)
+    gone: list[Entry] = field(default_factory=list)
+    """Acknowledged deletions of late."""
+    acknowledged: int = 0
+    refused: int = 0
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def open(self) -> None:
+        """Make what the entries lie in."""
+        self.aws("logs").create_log_group(logGroupName=LOG_GROUP)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write meanwhile, in a thread of its own."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._write, args=(stop,), name="ledger")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def check(self) -> None:
+        """Fail where an acknowledged change is not there as it was; then delete old ones."""
+        for entry in self.present:
+            found = entry.kind.read(self.aws, entry.name)
+            what = f"{type(entry.kind).__name__} {entry.name}"
+            assert found is not None, f"{what} was acknowledged and is not there"
+            assert entry.seen in (None, found), f"{what} was {entry.seen} and is {found}"
+            entry.seen = found
+        for entry in self.gone:
+            assert entry.kind.read(self.aws, entry.name) is None, f"{entry.name} was deleted and is there again"
+        self.gone.clear()
+
+    def clear(self) -> None:
+        """Delete everything."""
+        for entry in self.present:
+            entry.kind.delete(self.aws, entry.name)
+        self.aws("logs").delete_log_group(logGroupName=LOG_GROUP)
+
+    def _write(self, stop: threading.Event) -> None:
+        while not stop.wait(_PAUSE_SECONDS):
+            number = next(self._numbers)
+            entry = Entry(KINDS[number % len(KINDS)], f"ledger-{number}")
+            try:
+                entry.kind.create(self.aws, entry.name)
+                self.present.append(entry)
+                self.acknowledged += 1
+                entry.seen = entry.kind.read(self.aws, entry.name)
+                assert entry.seen is not None, f"{entry.name} was acknowledged and is not there"
+                self._delete_oldest()
+            except REFUSED:
+                self.refused += 1
+
+    def _delete_oldest(self) -> None:
+        if len(self.present) > _KEPT:
+            entry = self.present.pop(0)
+            entry.kind.delete(self.aws, entry.name)  # without an answer either way is right: it is in no list
+            self.gone.append(entry)
+
+
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class RowLedger:
+    """Writers of a table, one commit a row, as pgbench does, and the rows whose commit was acknowledged."""
+
+    TABLE = "kill_ledger"
+    WRITERS = 4
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._numbers = itertools.count()
+        self.acknowledged: set[int] = set()
+        self.attempted = 0
+
+    def open(self) -> None:
+        """Make the table."""
+        self._run(f"CREATE TABLE {self.TABLE} (number bigint PRIMARY KEY, at timestamptz DEFAULT now())")
+
+    def clear(self) -> None:
+        """Drop the table."""
+        self._run(f"DROP TABLE {self.TABLE}")
+
+    def check(self) -> None:
+        """Fail where an acknowledged row is missing, or one is there that nobody wrote."""
+        stored = {row["number"] for row in self._run(f"SELECT number FROM {self.TABLE}")}  # noqa: S608 - ours
+        missing = self.acknowledged - stored
+        assert not missing, f"{len(missing)} acknowledged rows are gone: {sorted(missing)[:10]}"
+        assert all(0 <= number < self.attempted for number in stored)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write meanwhile, in a thread of its own."""
+        stop = threading.Event()
+        thread = threading.Thread(target=lambda: asyncio.run(self._write(stop)), name="rows")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(60)
+            assert not thread.is_alive()
+
+    async def _write(self, stop: threading.Event) -> None:
+        await asyncio.gather(*(self._writer(stop) for _ in range(self.WRITERS)))
+
+    async def _writer(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                connection = await asyncpg.connect(self._url, timeout=5)
+            except LOST:
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            try:
+                while not stop.is_set():
+                    await self._append(connection)
+            except LOST:
+                continue
+            finally:
+                connection.terminate()
+
+    async def _append(self, connection: asyncpg.Connection) -> None:
+        number = next(self._numbers)
+        self.attempted = number + 1
+        await connection.execute(f"INSERT INTO {self.TABLE} (number) VALUES ($1)", number, timeout=10)  # noqa: S608
+        self.acknowledged.add(number)
+
+    def _run(self, statement: str) -> list[Any]:
+        async def run() -> list[Any]:
+            connection = await asyncpg.connect(self._url, timeout=10)
+            try:
+                found: list[Any] = await connection.fetch(statement)
+            finally:
+                await connection.close()
+            return found
+
+        return asyncio.run(run())
