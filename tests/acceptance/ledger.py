@@ -301,7 +301,8 @@ class ApiLedger:
             self.gone.append(entry)
 
 
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last one is what asyncpg says where the connection is lost between two of its steps.
+LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class RowLedger:
