@@ -148,7 +148,7 @@ def test_a_killed_database_costs_503s_and_no_acknowledged_event(dev: Rehearsal) 
     best_of_three(measure, 5)
     assert acknowledged - stored(database_url(dev), run) == set()
     seen = dev.client("rds").describe_events(SourceType="db-instance", Duration=60)["Events"]
-    assert any("is starting: the server does not answer" in event["Message"] for event in seen)
+    assert any("DB instance is starting: the server " in event["Message"] for event in seen)
     until(lambda: database_status(dev) == "available", seconds=30, what="an available DB instance")
 
 

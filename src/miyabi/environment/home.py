@@ -99,13 +99,18 @@ class Home:
         return self.root / "caches"
 
     @property
+    def audit(self) -> Path:
+        """Records of the audit that AWS has not taken yet, a directory for each environment of each cloud."""
+        return self.root / "audit"
+
+    @property
     def log(self) -> Path:
         return self.root / "log"
 
     def directories(self) -> tuple[Path, ...]:
         """Return every directory that Miyabi makes in a home."""
         cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.caches, self.log)
-        return (*cloud, self.terraform, self.aws, self.bin)
+        return (*cloud, self.terraform, self.aws, self.bin, self.audit)
 
     def create(self) -> None:
         """Make the directories, private to the user."""

@@ -75,6 +75,8 @@ class Seen:
     """Why it ended, as it said itself."""
     stop_asked_at: datetime | None = None
     """When the running server was asked to stop."""
+    crashed: bool = False
+    """The server before the running one ended unasked, and the instance may still be reported available."""
     hangs: str | None = None
     """Why the running server counts as hung; None where it does not."""
 
@@ -114,9 +116,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
         return NextStep(Step.START, "the server does not run")
     if seen.running and _restart_due(instance, seen):
         return _stopping(seen, now)
-    if seen.running and seen.hangs is not None:
-        return NextStep(Step.DESTROY, seen.hangs)
-    if not seen.answering:
+    unnoticed = seen.crashed and instance.status is InstanceStatus.AVAILABLE
+    if unnoticed or seen.hangs is not None or not seen.answering:
         return _silent(instance, seen, now)
     return _answering(instance, group, now)
 
@@ -145,8 +146,11 @@ def _restart_due(instance: DbInstance, seen: Seen) -> bool:
 
 
 def _silent(instance: DbInstance, seen: Seen, now: datetime) -> NextStep:
-    if instance.status is InstanceStatus.AVAILABLE:
-        return _settle(InstanceStatus.STARTING, "the server does not answer")
+    if instance.status is InstanceStatus.AVAILABLE:  # first, so that it is not reported while the server is away
+        why = "has ended and is started again" if seen.crashed else "does not answer"
+        return _settle(InstanceStatus.STARTING, f"the server {why}")
+    if seen.hangs is not None:
+        return NextStep(Step.DESTROY, seen.hangs)
     if seen.silent_since is not None and now - seen.silent_since >= _PATIENCE:
         return _failed(instance, f"the server has not answered for {_PATIENCE.total_seconds():.0f} s")
     return NextStep(Step.WAIT, "the server starts", _STARTING)

@@ -128,9 +128,17 @@ def test_lost_data_is_a_failure_and_never_a_new_database() -> None:
     assert (lost.step, lost.status) == (Step.SETTLE, InstanceStatus.FAILED)
 
 
+def test_a_crash_is_reported_even_where_the_next_server_answers_already() -> None:
+    crashed = dataclasses.replace(SERVING, crashed=True)
+    assert step(instance(), crashed).status is InstanceStatus.STARTING
+    assert step(instance(InstanceStatus.STARTING), crashed).status is InstanceStatus.AVAILABLE
+
+
 def test_a_server_that_hangs_is_destroyed_and_then_started() -> None:
     hung = dataclasses.replace(SERVING, hangs="PostgreSQL runs but has not answered for 9 s")
-    assert (step(instance(), hung).step, step(instance(), hung).reason) == (Step.DESTROY, hung.hangs)
+    assert step(instance(), hung).status is InstanceStatus.STARTING  # it is not available when it is killed
+    killed = step(instance(InstanceStatus.STARTING), hung)
+    assert (killed.step, killed.reason) == (Step.DESTROY, hung.hangs)
     assert step(instance(InstanceStatus.STARTING), Seen(True)).step is Step.START
 
 

@@ -15,7 +15,7 @@ import uvicorn
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
-from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, ScheduleLoop
 from miyabi.localcloud.control.budgets import Budgets
 from miyabi.localcloud.control.cloudwatch import PolicyAlarms, install_cloudwatch
 from miyabi.localcloud.control.credentials import Identities, Keys
@@ -84,11 +84,12 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
+    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
     services = (
         Ecs(tables, keys, ensure_network),
         elbv2,
         elasticache,
-        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        autoscaling,
         Budgets(engine.store),
         logs,
         rds,
@@ -106,6 +107,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
+        ScheduleLoop(engine, autoscaling),
     )
     api = Api(
         instance,

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 NAME = "haproxy"
 _SOCKET = "haproxy-master.sock"
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 3.0
 _START_SECONDS = 5.0
 _BATCH = 50  # commands in one line: HAProxy takes 16 KB
 _EXPECTED = {"New server registered.", "Server deleted."}

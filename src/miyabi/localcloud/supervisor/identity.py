@@ -35,10 +35,30 @@ class Identity:
         return identify(self.pid) == self
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal this process, if it is still the one."""
-        if self.alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+        """Signal this process, if it is still the one: never another that was given its pid meanwhile."""
+        with contextlib.suppress(ProcessLookupError, PermissionError), _held(self.pid) as process:
+            if not self.alive():  # looked at after the process was taken hold of
+                return
+            if process is None:
                 os.kill(self.pid, number)
+            else:
+                signal.pidfd_send_signal(process, number)
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[int | None]:
+    """Yield a descriptor that stands for the process itself, or None where a sandbox refuses such ones."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:
+        yield None
+        return
+    try:
+        yield process
+    finally:
+        os.close(process)
 
 
 def identify(pid: int) -> Identity | None:

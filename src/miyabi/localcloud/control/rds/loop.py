@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.rds import parameters, reports
-from miyabi.localcloud.control.rds.health import Health, Healths
+from miyabi.localcloud.control.rds.health import UNHEARD_PATIENCE, Health, Healths
 from miyabi.localcloud.control.rds.service import Rds
 from miyabi.localcloud.control.silence import Silences
 from miyabi.localcloud.data.postgresql import Answer, PostgresDriver, Server
@@ -102,6 +102,7 @@ class DatabaseLoop:
         if process is None:
             return Seen(initialised)
         health = self._healths.of(look.id, process)
+        health.follows_crash = health.follows_crash and look.row.status is InstanceStatus.AVAILABLE
         words = self._driver.last_words(look.id) if health.failed_starts else ""
         if not process.running:
             restarting = self._healths.restarting(look.id, process, now)
@@ -117,6 +118,7 @@ class DatabaseLoop:
             failed_starts=health.failed_starts,
             last_words=words,
             stop_asked_at=health.stop_asked_at,
+            crashed=health.follows_crash,
             hangs=self._silences.hangs(health.process, self._engine.clock()),
         )
 
@@ -127,6 +129,8 @@ class DatabaseLoop:
             self._silences.heard(health.process)
         if answer is Answer.SERVES:
             health.answered(asked_at)
+        elif answer is Answer.NONE:
+            health.silent(asked_at, patience=UNHEARD_PATIENCE)
         else:
             health.silent(asked_at)
 
