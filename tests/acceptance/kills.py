@@ -13,6 +13,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -24,13 +25,14 @@ from miyabi.localcloud.supervisor.identity import Identity, descendants, identif
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
 from miyabi.model.errors import MiyabiError
 from tests.acceptance.cloud import Rehearsal, until
+from tests.acceptance.faults import command_of
 from tests.acceptance.ledger import ApiLedger, Clients, RowLedger, clients_of
 from tests.acceptance.small_terraform import SmallTerraform
 from tests.acceptance.test_inventory_changes import database_url, query
 
 CLUSTER, SERVICE = "miyabi-cluster-dev", "miyabi-service-dev"
-PARTS = ("control", "supervisor", "haproxy", "postgresql/", "cache/", "task/")
-"""How the supervisor's children are called, and the supervisor itself."""
+PARTS = ("control", "supervisor", "guardian", "haproxy", "postgresql/", "cache/", "task/")
+"""How the supervisor's children are called, the supervisor itself, and its parent."""
 SITUATIONS = ("apply", "writes", "rest")
 SHORT = (
     ("apply", "control"),
@@ -44,7 +46,7 @@ SHORT = (
     ("rest", "task/"),
     ("rest", "control"),
 )
-"""Ten kills in which every part and every situation occurs."""
+"""Ten kills in which every part but the guardian, whose tests are elsewhere, and every situation occurs."""
 BACK_SECONDS = 60.0
 """Ends a hopeless wait; the bounds on recovery are held by the tests of the single parts."""
 _LONGEST_DELAY_SECONDS = {"apply": 1.5, "writes": 1.0, "rest": 0.2}
@@ -136,7 +138,7 @@ class Battlefield:
             "vpcs": self.aws("ec2").describe_vpcs()["Vpcs"],
             "subnets": self.aws("ec2").describe_subnets()["Subnets"],
             "balancers": self.aws("elbv2").describe_load_balancers()["LoadBalancers"],
-            "listeners": self.aws("elbv2").describe_target_groups(Names=["miyabi-tg-dev"])["TargetGroups"],
+            "target groups": self.aws("elbv2").describe_target_groups(Names=["miyabi-tg-dev"])["TargetGroups"],
             "service": {name: service[name] for name in ("serviceArn", "createdAt", "taskDefinition", "desiredCount")},
             "database": {name: database[name] for name in ("DbiResourceId", "InstanceCreateTime", "Endpoint")},
             "cache": (cache["ARN"], cache["CacheClusterCreateTime"], cache["CacheNodes"][0]["Endpoint"]),
@@ -161,7 +163,7 @@ class Battlefield:
         gone = {name} if part == "task/" else set()
         began = time.monotonic()
         victim.kill()
-        if part == "supervisor":
+        if name == "supervisor":
             up = self.cloud.miyabi("up")
             assert up.code == 0, up.out + up.err
 
@@ -178,8 +180,13 @@ class Battlefield:
 
     def _victim(self, part: str) -> tuple[str, Identity]:
         """Choose among the part's processes; of HAProxy and PostgreSQL also among those that they started."""
-        if part == "supervisor":
-            return part, identified(self._supervisor().pid())
+        if part in {"supervisor", "guardian"}:
+            supervisor = self._supervisor().pid()
+            guardian = parent_of(supervisor)
+            # Once killed, it comes back with the next `up` that starts a supervisor: until then that one is the victim.
+            if part == "guardian" and "miyabi.localcloud.supervisor" in command_of(guardian):
+                return part, identified(guardian)
+            return "supervisor", identified(supervisor)
         children = [state for state in self._supervisor().list() if state.running and state.name.startswith(part)]
         child = self.dice.choice(sorted(children, key=lambda state: state.name))
         own = [identified(child.pid)]
@@ -211,6 +218,11 @@ def identified(pid: int) -> Identity:
     found = identify(pid)
     assert found is not None, pid
     return found
+
+
+def parent_of(pid: int) -> int:
+    """Return the pid of the process's parent."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def attempted(check: Callable[[], bool]) -> bool:

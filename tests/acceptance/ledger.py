@@ -358,6 +358,7 @@ class RowLedger:
             try:
                 while not stop.is_set():
                     await self._append(connection)
+                await connection.close(timeout=5)
             except LOST:
                 continue
             finally:

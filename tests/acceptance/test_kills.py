@@ -20,7 +20,8 @@ from tests.acceptance.small_terraform import SmallTerraform
 
 @pytest.fixture
 def field(first: tuple[Rehearsal, Ran], tmp_path: Path) -> Iterator[Battlefield]:
-    cloud, up = first
+    cloud, _ = first
+    up = cloud.miyabi("up", "--apply")  # as it is configured, whatever other tests did to it before
     assert up.code == 0, up.out + up.err
     small = SmallTerraform(cloud, tmp_path / "small")
     number = seed()
