@@ -26,7 +26,8 @@ from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
 from miyabi.model.errors import MiyabiError
 from tests.acceptance.cloud import Rehearsal, until
 from tests.acceptance.faults import command_of
-from tests.acceptance.ledger import ApiLedger, Clients, RowLedger, clients_of
+from tests.acceptance.ledger import ApiLedger, RowLedger, clients_of
+from tests.acceptance.ledger_kinds import Clients
 from tests.acceptance.small_terraform import SmallTerraform
 from tests.acceptance.test_inventory_changes import database_url, query
 

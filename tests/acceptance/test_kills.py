@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.cloud import Ran, Rehearsal
 from tests.acceptance.kills import SHORT, Battlefield, long_plan, seed
-from tests.acceptance.ledger import KINDS
+from tests.acceptance.ledger_kinds import KINDS
 from tests.acceptance.small_terraform import SmallTerraform
 
 
