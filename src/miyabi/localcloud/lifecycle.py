@@ -15,7 +15,7 @@ from miyabi.localcloud.launch import await_control, await_supervisor, check_port
 from miyabi.localcloud.running import Running, inspect, supervisor_of
 from miyabi.localcloud.supervisor.identity import Identity, sweep
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
-from miyabi.model.errors import Conflict, Failed, MiyabiError, NotFound
+from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, NotFound
 
 __all__ = ["Progress", "Running", "exclusive", "inspect", "start", "stop"]
 
@@ -26,7 +26,13 @@ Progress = Callable[[str], None]
 def exclusive(home: Home) -> Iterator[None]:
     """Hold the right to start or stop this local cloud. Conflict: another command holds it."""
     home.create()
-    lock = os.open(home.root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(home.root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput(
+            f"{home.root} cannot be written to: {error.strerror}",
+            hint="Mount it for writing, or let MIYABI_HOME name a directory that is yours.",
+        ) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,6 +73,7 @@ def start(
     try:
         if supervisor_of(home) is None:
             _make_room(home, instance)
+            home.upgrade()
             begun = spawn_supervisor(home, control_command)
             pid = await_supervisor(home, begun, until)
             say(f"supervisor started (pid {pid})")

@@ -17,11 +17,10 @@ from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
 from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, ScheduleLoop
 from miyabi.localcloud.control.budgets import Budgets
-from miyabi.localcloud.control.cloudwatch import PolicyAlarms, install_cloudwatch
+from miyabi.localcloud.control.cloudwatch import PolicyAlarms
+from miyabi.localcloud.control.compaction import CompactionLoop
 from miyabi.localcloud.control.credentials import Identities, Keys
-from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
-from miyabi.localcloud.control.ecr_images import install_ecr
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
 from miyabi.localcloud.control.ecs.tables import EcsTables
@@ -30,8 +29,10 @@ from miyabi.localcloud.control.elasticache import ElastiCache, NodeLoop
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine, Loop
 from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.log_rotation import LogRotationLoop
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
 from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
+from miyabi.localcloud.control.rebuilding import stock_services
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -56,10 +57,7 @@ def serve(home: Home, instance: Instance) -> None:
     began = time.monotonic()
     store = Store(home.state / "control.sqlite")
     engine = Engine(store)
-    stock = StockServices(instance.account)
-    install_ec2()
-    install_cloudwatch()
-    install_ecr(Blobs(home))
+    stock = stock_services(home, instance)
     discard_unfinished(home)
     journal = Journal(home.state, stock)
     replayed = journal.replay()
@@ -108,6 +106,8 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
         ScheduleLoop(engine, autoscaling),
+        CompactionLoop(engine, journal, home),
+        LogRotationLoop(home),
     )
     api = Api(
         instance,

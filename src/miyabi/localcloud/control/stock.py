@@ -99,6 +99,10 @@ class StockServices:
         if fresh and not self._nested:
             self.notice(name, region, at)
 
+    def ready(self) -> list[tuple[str, str]]:
+        """Return the backends that requests have used: service and region, in moto's names."""
+        return sorted(self._ready)
+
     def answer(self, name: str, request: Request, call: Call) -> Answer:
         """Run one request through a moto service whose backend exists. What goes wrong inside is an answer too."""
         try:

@@ -15,6 +15,7 @@ from typing import Any
 
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
+from miyabi.localcloud.control.authorization import Principals
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.ecs import launch
 from miyabi.localcloud.control.ecs.launching import Launching, Resolve
@@ -78,7 +79,8 @@ class TaskLoop:
         self._targets = targets
         self._supervisor = supervisor
         self._steps = TaskSteps(home, engine.clock, tables, targets, logs, addresses, keys)
-        self._launching = Launching(home, instance, engine, tables, self._steps, logs, supervisor, resolve)
+        principals = Principals(instance.account, keys)
+        self._launching = Launching(home, instance, engine, tables, self._steps, logs, supervisor, resolve, principals)
         self._troubles = Troubles(log)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._owner: asyncio.Task[Any] | None = None

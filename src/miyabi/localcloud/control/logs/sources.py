@@ -48,6 +48,12 @@ class Sources(Streams, Events):
         if added:
             self._on_change()
 
+    def open_stream(self, region: str, group: str, stream: str) -> None:
+        """Make a stream if it is missing. Raises ApiError ResourceNotFoundException: there is no such log group."""
+        found = self._group(region, group)
+        with self._database.transaction():
+            self._new_stream(found, checked_stream_name(stream), self._now())
+
     def finish(self, path: str | Path) -> None:
         """Say that nothing will be appended to the file: its rest is stored, then it is removed. Idempotent."""
         changed = self._database.execute(
