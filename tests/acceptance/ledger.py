@@ -109,7 +109,7 @@ class ApiLedger:
     def _write(self, stop: threading.Event) -> None:
         while not stop.wait(_PAUSE_SECONDS):
             number = next(self._numbers)
-            entry = Entry(KINDS[number % len(KINDS)], f"ledger-{number}")
+            entry = Entry(KINDS[number % len(KINDS)], f"ledger-{number:06}")
             try:
                 entry.kind.create(self.aws, entry.name)
                 self.present.append(entry)

@@ -107,7 +107,7 @@ class LogGroup:
 
     def read(self, aws: Clients, name: str) -> dict[str, Any] | None:
         found = aws("logs").describe_log_groups(logGroupNamePrefix=f"/ledger/{name}")["logGroups"]
-        return picked(found, "arn", "creationTime")
+        return picked([one for one in found if one["logGroupName"] == f"/ledger/{name}"], "arn", "creationTime")
 
     def delete(self, aws: Clients, name: str) -> None:
         aws("logs").delete_log_group(logGroupName=f"/ledger/{name}")
