@@ -64,6 +64,17 @@ def first(workshop: Path, foreign: tuple[Rehearsal, Started]) -> Iterator[tuple[
         end(rehearsal)
 
 
+@pytest.fixture(scope="module")
+def configured(first: tuple[Rehearsal, Ran]) -> Rehearsal:
+    """The project's own environment as its files say, whatever the tests of other modules did to it."""
+    cloud, up = first
+    assert up.code == 0, up.out + up.err
+    again = cloud.miyabi("up", "--apply")
+    assert again.code == 0, again.out + again.err
+    cloud.load_env()
+    return cloud
+
+
 def place_beside(workshop: Path) -> Path:
     """Make a directory that other users reach, unlike pytest's, for a home that begins elsewhere to look for addresses.
 

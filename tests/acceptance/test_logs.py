@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from tests.acceptance.cloud import BIN, Ran, Rehearsal, until
 from tests.acceptance.load import SteadyLoad
 from tests.acceptance.test_first_answer import First, address_of, process_of, service_of, tasks_of, url_of
@@ -22,6 +24,8 @@ from tests.acceptance.test_first_answer import First, address_of, process_of, se
 SERVICE = "--cluster miyabi-cluster-dev --service miyabi-service-dev"
 GROUP = "/ecs/miyabi-dev"
 RATE = 100
+
+pytestmark = pytest.mark.usefixtures("configured")
 
 
 @dataclass

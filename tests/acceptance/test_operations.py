@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.cloud import BIN, Ran, Rehearsal, until
+from tests.acceptance.cloud import BIN, Rehearsal, until
 from tests.acceptance.test_first_answer import assert_plan_is_empty
 
 TARGET = (
@@ -25,10 +25,8 @@ ALARM = "miyabi-service-low-tasks-dev"
 
 
 @pytest.fixture
-def cloud(first: tuple[Rehearsal, Ran]) -> Rehearsal:
-    rehearsal, up = first
-    assert up.code == 0, up.err
-    return rehearsal
+def cloud(configured: Rehearsal) -> Rehearsal:
+    return configured
 
 
 def ask(cloud: Rehearsal, *arguments: str) -> Any:

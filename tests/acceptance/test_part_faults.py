@@ -23,7 +23,7 @@ import pytest
 from miyabi.environment.home import Home
 from miyabi.localcloud.supervisor.identity import descendants
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
-from tests.acceptance.cloud import Ran, Rehearsal, until
+from tests.acceptance.cloud import Rehearsal, until
 from tests.acceptance.faults import kill, processes, serves
 from tests.acceptance.load import SteadyLoad
 from tests.acceptance.test_first_answer import address_of, process_of, tasks_of, url_of
@@ -35,12 +35,9 @@ CLUSTER = "miyabi-cluster-dev"
 
 
 @pytest.fixture(scope="module")
-def dev(first: tuple[Rehearsal, Ran]) -> Rehearsal:
-    cloud, up = first
-    assert up.code == 0, up.out + up.err
-    cloud.load_env()
-    steady(cloud)
-    return cloud
+def dev(configured: Rehearsal) -> Rehearsal:
+    steady(configured)
+    return configured
 
 
 def steady(cloud: Rehearsal) -> None:

@@ -29,10 +29,8 @@ ACCOUNT, REGION = "112530848482", "us-west-2"
 
 
 @pytest.fixture(scope="module")
-def dev(first: First) -> Rehearsal:
-    cloud, up = first
-    assert up.code == 0, up.out + up.err
-    return cloud
+def dev(configured: Rehearsal) -> Rehearsal:
+    return configured
 
 
 def run_task(cloud: Rehearsal) -> str:

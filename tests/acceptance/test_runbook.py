@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.cloud import BIN, Ran, Rehearsal, until
+from tests.acceptance.cloud import BIN, Rehearsal, until
 from tests.acceptance.runbook import Command, commands
 from tests.acceptance.test_first_answer import service_of, tasks_of, url_of
 
@@ -214,12 +214,9 @@ def _password(world: World) -> str:
 
 
 @pytest.fixture(scope="module")
-def world(first: tuple[Rehearsal, Ran], workshop: Path) -> Iterator[World]:
+def world(configured: Rehearsal, workshop: Path) -> Iterator[World]:
     """The environment as it is configured, a shell pointed at it, and a second version of the image."""
-    cloud, _ = first
-    up = cloud.miyabi("up", "--apply")
-    assert up.code == 0, up.out + up.err
-    cloud.load_env()
+    cloud = configured
     version = cloud.directory / "src" / "miyabi" / "__init__.py"
     before = version.read_text()
     version.write_text('"""Miyabi: the runbook that runs."""\n\n__version__ = "1.1.0"\n')

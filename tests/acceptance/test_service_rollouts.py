@@ -42,12 +42,9 @@ http.server.ThreadingHTTPServer((os.environ["HOST"], 8080), Sick).serve_forever(
 
 
 @pytest.fixture(scope="module")
-def dev(first: tuple[Rehearsal, Ran]) -> Iterator[Rehearsal]:
+def dev(configured: Rehearsal) -> Iterator[Rehearsal]:
     """The environment as it is configured, with images of four versions; put back at the end."""
-    cloud, _ = first
-    up = cloud.miyabi("up", "--apply")
-    assert up.code == 0, up.out + up.err
-    cloud.load_env()
+    cloud = configured
     package = cloud.directory / "src" / "miyabi"
     for tag, path, text in (
         ("v2.0.0", "__init__.py", '__version__ = "2.0.0"\n'),

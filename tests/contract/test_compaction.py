@@ -16,10 +16,12 @@ from moto.ssm.models import ssm_backends
 from miyabi.environment.home import Home
 from miyabi.localcloud.control.compaction import CompactionLoop, compact
 from miyabi.localcloud.control.engine import Engine
+from miyabi.localcloud.control.fingerprint import fingerprint
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.journal_layout import JournalLayout
-from miyabi.localcloud.control.snapshot import Unrestorable, fingerprint, read, write
+from miyabi.localcloud.control.snapshot import read, write
 from miyabi.localcloud.control.stock import StockServices
+from miyabi.localcloud.control.stock_objects import Unrestorable
 from miyabi.localcloud.control.store import Store
 from miyabi.model.errors import Internal
 from tests.contract.control_api import ACCOUNT, REGION, new_instance

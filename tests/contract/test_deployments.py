@@ -60,6 +60,7 @@ class World(Operated):
             memory=memory,
             networkMode="awsvpc",
             requiresCompatibilities=["FARGATE"],
+            executionRoleArn=f"arn:aws:iam::{self.served.instance.account}:role/execution",
             containerDefinitions=[{"name": "miyabi-app", "image": f"{self.uri}:{tag}", "essential": True}],
         )
         arn: str = answer["taskDefinition"]["taskDefinitionArn"]

@@ -261,6 +261,34 @@ def test_an_action_that_is_named_twice_is_refused(role: Callable[..., Acting]) -
     assert refusal(lambda: iam.delete_user(UserName="ada"))[1] == "InvalidAction"
 
 
+def test_objects_are_deleted_one_by_one_and_in_batches_only_where_that_is_allowed(
+    api: Served, role: Callable[..., Acting]
+) -> None:
+    s3 = api.client("s3")
+    s3.create_bucket(Bucket="shared", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for key in ("mine/a", "mine/b&c", "other/a"):
+        s3.put_object(Bucket="shared", Key=key, Body=b"x")
+    mine = role(allow(["s3:DeleteObject", "s3:GetObject"], "arn:aws:s3:::shared/mine/*"))("s3")
+    assert mine.get_object(Bucket="shared", Key="mine/b&c")["Body"].read() == b"x"
+
+    def delete(*keys: str) -> Any:
+        return mine.delete_objects(Bucket="shared", Delete={"Objects": [{"Key": key} for key in keys]})
+
+    assert "shared/other/a" in refusal(lambda: delete("mine/a", "other/a"))[2]
+    delete("mine/a", "mine/b&c")
+    assert [found["Key"] for found in s3.list_objects_v2(Bucket="shared")["Contents"]] == ["other/a"]
+
+
+def test_a_parameter_that_cannot_be_read_is_refused_before_it_is_judged(role: Callable[..., Acting]) -> None:
+    ssm = role(allow("ssm:*"), deny("ssm:DeleteParameter"))("ssm")
+
+    def spoil(params: dict[str, Any], **_: Any) -> None:
+        params["body"] = b'["Name"]'
+
+    ssm.meta.events.register("before-call.ssm.GetParameters", spoil)
+    assert refusal(lambda: ssm.get_parameters(Names=["/one"]))[1] == "SerializationException"
+
+
 def test_a_secret_is_meant_by_its_name_too(api: Served, role: Callable[..., Acting]) -> None:
     made = api.client("secretsmanager").create_secret(Name="app/key", SecretString="s")
     act = role(allow("secretsmanager:GetSecretValue", made["ARN"]))

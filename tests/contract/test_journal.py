@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import resource
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +18,7 @@ from botocore.exceptions import ClientError
 from moto.core.base_backend import BackendDict
 from moto.core.request import Request
 
-from miyabi.environment.home import Home
+from miyabi.environment.home import FORMAT, Home
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.model.errors import Internal
@@ -63,6 +66,27 @@ def test_a_restart_brings_back_the_same_ids_dates_and_contents(tmp_path: Path, f
     with serve(tmp_path) as api:
         fill(api)
         before = look(api)
+    forget_moto()
+    with serve(tmp_path) as api:
+        assert look(api) == before
+
+
+def test_a_home_of_format_1_is_upgraded_with_all_that_is_in_it(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    home = Home(tmp_path)
+    with serve(tmp_path) as api:
+        fill(api)
+        before = look(api)
+    (home.state / "journal" / "00000001.jsonl").replace(home.state / "journal.jsonl")
+    (home.state / "journal" / "archive").rmdir()
+    (home.state / "journal").rmdir()
+    with contextlib.closing(sqlite3.connect(home.state / "control.sqlite")) as connection:
+        connection.execute("PRAGMA user_version=0")
+    first = home.read_instance()
+    assert first is not None
+    home.write_instance(dataclasses.replace(first, format=1))
+    upgraded = home.upgrade()
+    assert upgraded is not None
+    assert upgraded.format == FORMAT
     forget_moto()
     with serve(tmp_path) as api:
         assert look(api) == before

@@ -181,6 +181,8 @@ def test_tags_and_the_cluster_are_condition_keys() -> None:
         ("GET", "/b?versioning", {}, "GetBucketVersioning", {"Bucket": "b"}),
         ("GET", "/b/k/with/slashes", {}, "GetObject", {"Bucket": "b", "Key": "k/with/slashes"}),
         ("GET", "/b/k%20x", {}, "GetObject", {"Bucket": "b", "Key": "k x"}),
+        ("GET", "/b%2Fk", {}, "GetObject", {"Bucket": "b", "Key": "k"}),
+        ("GET", "/b/k%2520", {}, "GetObject", {"Bucket": "b", "Key": "k%20"}),
         ("HEAD", "/b/k", {}, "HeadObject", {"Bucket": "b", "Key": "k"}),
         ("PUT", "/b/k", {}, "PutObject", {"Bucket": "b", "Key": "k"}),
         ("PUT", "/b/k", {"x-amz-copy-source": "/a/b"}, "CopyObject", {"Bucket": "b", "Key": "k"}),

@@ -23,7 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 import time_machine
@@ -34,20 +34,19 @@ from miyabi.environment.home import write_private
 from miyabi.localcloud.control import snapshot
 from miyabi.localcloud.control.api_error import Answer, ApiError
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, refuse_malformed, retry_key
+from miyabi.localcloud.control.journal_entries import AFRESH, FORMAT, Entry, Header, Made, decoded, digest_of
 from miyabi.localcloud.control.journal_file import JournalFile, sync_directory
 from miyabi.localcloud.control.journal_layout import JournalLayout
 from miyabi.localcloud.control.stock import StockServices, backend_name, ignore
+from miyabi.localcloud.control.stock_objects import State, Unrestorable, backends, registries
 from miyabi.model.errors import Internal
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
 _INLINE_BYTES = 64 * 1024
 _REMEMBERED = 512
 _ENTRY_BYTES = 16 * 1024
 """More than an entry takes beside its body."""
-_AFRESH = "or start afresh with `miyabi destroy --force`"
-_WORDS = re.compile(rb"[\w./+=:-]+")
 _BODY = re.compile(rb'"body":"sha256:([0-9a-f]{64})"')
 _DROPPED = {
     "connection",
@@ -59,41 +58,6 @@ _DROPPED = {
     "amz-sdk-request",
     "user-agent",
 }
-
-
-class Header(msgspec.Struct, frozen=True):
-    """The journal's first line."""
-
-    format: int
-    moto: str
-
-
-class Made(msgspec.Struct, frozen=True, tag="made"):
-    """A backend that came into being."""
-
-    at: datetime
-    service: str
-    """moto's name."""
-    region: str
-    keys: tuple[str, ...] = ()
-    """The private keys that were made meanwhile: DER in base64."""
-
-
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag="call"):
-    """One mutating request."""
-
-    at: datetime
-    seed: int
-    service: str
-    region: str
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: str
-    """Base64, or `sha256:<hex>` of a file in the bodies' directory."""
-    digest: str = ""
-    """Empty for a read that made a backend: nothing depends on what it answered."""
-    keys: tuple[str, ...] = ()
 
 
 class Journal:
@@ -147,7 +111,7 @@ class Journal:
         if call.is_read and not fresh:
             self._stock.randomness.take_keys()
             return answer
-        digest = "" if call.is_read else _digest(answer)
+        digest = "" if call.is_read else digest_of(answer)
         self._write(lambda: self._entry(request, service, region, seed, now, digest, body))
         self.length += 1
         if not call.is_read:
@@ -178,24 +142,25 @@ class Journal:
                 continue
             try:
                 _, content = snapshot.read(self.layout.snapshot(number))
-            except snapshot.Unrestorable as error:
+            except Unrestorable as error:
                 log.warning("%s: replaying the whole history instead", error)
                 continue
             try:
                 self.restore(content)
-            except snapshot.Unrestorable as error:
+            except Unrestorable as error:
                 path = self.layout.snapshot(number)
                 raise Internal(
-                    f"{path} cannot be loaded: {error}", hint=f"remove it, and the whole history is replayed, {_AFRESH}"
+                    f"{path} cannot be loaded: {error}", hint=f"remove it, and the whole history is replayed, {AFRESH}"
                 ) from error
             return number
         return 1
 
-    def state(self) -> snapshot.State:
+    def state(self) -> State:
         """Return all that a snapshot keeps."""
         return {
             "ready": self._stock.ready(),
-            "backends": [(*name, vars(backend)) for *name, backend in snapshot.backends()],
+            "backends": [(*name, vars(backend)) for *name, backend in backends()],
+            "registries": registries(),
             "answers": list(self._answers.items()),
             "length": self.length,
         }
@@ -233,7 +198,7 @@ class Journal:
         return len(unneeded)
 
     def _open_segment(self) -> JournalFile:
-        header = msgspec.json.encode(Header(_FORMAT, moto_version))
+        header = msgspec.json.encode(Header(FORMAT, moto_version))
         return JournalFile(self.layout.root / f"{self.segment:08}.jsonl", header)
 
     def _replay_segment(self, segment: int) -> None:
@@ -243,18 +208,18 @@ class Journal:
         except FileNotFoundError as error:
             raise Internal(
                 f"the journal's segment {path} is missing, and no snapshot that this version can load stands for it",
-                hint=f"use the Miyabi that wrote the home, restore the file from a backup, {_AFRESH}",
+                hint=f"use the Miyabi that wrote the home, restore the file from a backup, {AFRESH}",
             ) from error
         lines = content.split(b"\n")[:-1]
-        header = _decoded(lines[0], f"{path} line 1", Header)
-        if header.format != _FORMAT:
+        header = decoded(lines[0], f"{path} line 1", Header)
+        if header.format != FORMAT:
             raise Internal(
-                f"the journal {path} has format {header.format}, not {_FORMAT}",
-                hint=f"use the Miyabi that wrote it, {_AFRESH}",
+                f"the journal {path} has format {header.format}, not {FORMAT}",
+                hint=f"use the Miyabi that wrote it, {AFRESH}",
             )
         for number, line in enumerate(lines[1:], 2):
             where = f"line {number} of {path}"
-            self._replay_one(_decoded(line, where, Entry | Made), where, header)
+            self._replay_one(decoded(line, where, Entry | Made), where, header)
         self.uncompacted += len(lines) - 1
 
     def _replay_one(self, entry: Entry | Made, where: str, header: Header) -> None:
@@ -273,12 +238,12 @@ class Journal:
         name = backend_name(entry.service, entry.region)
         answer, _ = self._execute(request, call, name, entry.region, entry.seed, entry.at)
         self._stock.randomness.take_keys()
-        if entry.digest and _digest(answer) != entry.digest:
+        if entry.digest and digest_of(answer) != entry.digest:
             raise Internal(
                 f"{where}: replaying {call.operation or entry.method + ' ' + entry.target} of "
                 f"{entry.at.isoformat()} gave another answer "
                 f"(journal written with moto {header.moto}, this is {moto_version})",
-                hint=f"install the version of Miyabi that wrote it, {_AFRESH}",
+                hint=f"install the version of Miyabi that wrote it, {AFRESH}",
             )
         if entry.digest:
             self._remember(
@@ -353,7 +318,7 @@ class Journal:
         except FileNotFoundError as error:
             raise Internal(
                 f"{where} needs {path}, which is missing",
-                hint=f"restore the file from a backup, {_AFRESH}",
+                hint=f"restore the file from a backup, {AFRESH}",
             ) from error
 
     def _remember(self, key: str, answer: Answer) -> None:
@@ -370,23 +335,6 @@ class Journal:
 
 def _target(request: Request) -> str:
     return str(request.environ.get("RAW_URI") or request.full_path)
-
-
-def _digest(answer: Answer) -> str:
-    """Return what an answer is recognised by: its words, whose order may be that of a set."""
-    status, _, body = answer
-    words = b"\n".join(sorted(_WORDS.findall(body)))
-    return hashlib.sha256(str(status).encode() + b"\n" + words).hexdigest()[:32]
-
-
-def _decoded(line: bytes, where: str, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(line, type=kind)
-    except msgspec.DecodeError as error:
-        raise Internal(
-            f"{where} cannot be read: {error}",
-            hint=f"restore state/journal from a backup, {_AFRESH}",
-        ) from error
 
 
 def _end_process(error: OSError) -> NoReturn:

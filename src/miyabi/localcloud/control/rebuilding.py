@@ -20,9 +20,10 @@ from miyabi.localcloud.control import snapshot
 from miyabi.localcloud.control.cloudwatch import install_cloudwatch
 from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr_images import install_ecr
+from miyabi.localcloud.control.fingerprint import fingerprint
 from miyabi.localcloud.control.journal import Journal
-from miyabi.localcloud.control.snapshot import Unrestorable
 from miyabi.localcloud.control.stock import StockServices
+from miyabi.localcloud.control.stock_objects import Unrestorable
 from miyabi.localcloud.data.images import Blobs
 from miyabi.model.errors import MiyabiError
 
@@ -50,7 +51,7 @@ def build(state: Path, stock: StockServices, before: int) -> bool:
     journal = Journal(state, stock, reads_only=True)
     journal.replay(before=before)
     rebuilt = journal.state()
-    snapshot.write(journal.layout.part(before), rebuilt, snapshot.fingerprint(rebuilt))
+    snapshot.write(journal.layout.part(before), rebuilt, fingerprint(rebuilt))
     return True
 
 
@@ -59,7 +60,7 @@ def check(state: Path, stock: StockServices, before: int) -> bool:
     journal = Journal(state, stock, reads_only=True)
     header, content = snapshot.read(journal.layout.part(before))
     journal.restore(content)
-    return snapshot.fingerprint(journal.state()) == header.fingerprint
+    return fingerprint(journal.state()) == header.fingerprint
 
 
 def main() -> int:

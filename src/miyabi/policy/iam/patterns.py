@@ -23,12 +23,12 @@ Tokens = tuple[str, ...]
 
 def matches(pattern: str, value: str, context: Context, *, ignore_case: bool = False) -> bool:
     """Say whether the value fits the pattern; never where one of its variables has no value."""
-    tokens = _tokens(pattern) if "${" not in pattern else _substituted(pattern, context, wild=True)
-    if tokens is None:
-        return False
     if ignore_case:
-        return _fits(tuple(token if len(token) > 1 else token.lower() for token in tokens), value.lower())
-    return _fits(tokens, value)
+        pattern, value = pattern.lower(), value.lower()
+    if "${" in pattern:
+        tokens = _substituted(pattern, context, wild=True)
+        return tokens is not None and _fits(tokens, value)
+    return value.startswith(_beginning(pattern)) and _fits(_tokens(pattern), value)
 
 
 def substitute(text: str, context: Context) -> str | None:
@@ -37,6 +37,12 @@ def substitute(text: str, context: Context) -> str | None:
         return text
     tokens = _substituted(text, context, wild=False)
     return None if tokens is None else "".join(tokens)
+
+
+@lru_cache(maxsize=4096)
+def _beginning(pattern: str) -> str:
+    """Return what comes before the first wildcard: most patterns of a policy are about something else."""
+    return pattern[: min(pattern.find(wildcard) % (len(pattern) + 1) for wildcard in "*?")]
 
 
 @lru_cache(maxsize=4096)

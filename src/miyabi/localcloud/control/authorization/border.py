@@ -10,7 +10,7 @@ from moto.core.request import Request
 from miyabi.localcloud.control.authorization.accesses import RolesOf, accesses_of
 from miyabi.localcloud.control.authorization.parameters import operation_and_parameters
 from miyabi.localcloud.control.authorization.principals import Principal, Principals
-from miyabi.localcloud.control.authorization.resources import Place
+from miyabi.localcloud.control.authorization.resources import Params, Place
 from miyabi.localcloud.control.calls import Call
 from miyabi.localcloud.control.service import ApiError
 from miyabi.policy.iam import Access, Decision, Trust, Trustee, decide, denial
@@ -43,7 +43,7 @@ class Border:
         if "x-amz-copy-source" in headers:
             params["x-amz-copy-source"] = headers["x-amz-copy-source"]
         seen = _seen(headers, now) | dict(principal.context)
-        for needed in accesses_of(call.service, operation, params, place, self._roles_of):
+        for needed in _needed(call, operation, params, place, self._roles_of):
             access = Access(needed.action, needed.resource, {**seen, **needed.context})
             decision = decide(access, principal.granted)
             if needed.action == "sts:AssumeRole":
@@ -60,6 +60,13 @@ class Border:
                 "AccessDenied",
                 f"User: {principal.arn} is not authorized to perform: sts:AssumeRole on resource: {access.resource}",
             )
+
+
+def _needed(call: Call, operation: str, params: Params, place: Place, roles_of: RolesOf) -> list[Access]:
+    try:
+        return list(accesses_of(call.service, operation, params, place, roles_of))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ApiError("SerializationException", f"A parameter has another type than it should: {error}") from error
 
 
 def _refused(call: Call, principal: Principal, access: Access, decision: Decision) -> ApiError:

@@ -33,6 +33,7 @@ def rest_operation(service: str, method: str, target: str, headers: Mapping[str,
     target: path and query as sent. headers: names in lower case.
     """
     path, _, raw = target.partition("?")
+    path = unquote(path) if service == "s3" else path  # as S3 reads it: an encoded slash parts bucket and key too
     query = dict(parse_qsl(raw, keep_blank_values=True))
     best: tuple[tuple[int, int], _Route, re.Match[str]] | None = None
     for route in _routes(service, method):
@@ -45,9 +46,8 @@ def rest_operation(service: str, method: str, target: str, headers: Mapping[str,
     if best is None:
         return "", dict(query)
     _, route, found = best
-    return route.operation, query | {
-        name: unquote(value) for name, value in zip(route.names, found.groups(), strict=True)
-    }
+    values = found.groups() if service == "s3" else [unquote(value) for value in found.groups()]
+    return route.operation, query | dict(zip(route.names, values, strict=True))
 
 
 def _has(query: Mapping[str, str], wanted: tuple[tuple[str, str], ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +18,17 @@ from moto.secretsmanager.models import secretsmanager_backends
 from miyabi.localcloud.control.authorization.operations import rest_operation
 from miyabi.localcloud.control.authorization.resources import Params, Place
 from miyabi.localcloud.control.calls import Call, models_of
+from miyabi.localcloud.control.service import ApiError
 
-_KEYS = re.compile(r"<Key>([^<]*)</Key>")
+_KEYS = re.compile(r"<Key\s*>([^<]*)</Key\s*>")
 _VERSION_SUFFIX = re.compile(r":[^:/]+$")
 
 
 def operation_and_parameters(call: Call, request: Request, headers: Mapping[str, str]) -> tuple[str, Params]:
-    """Return what a request asks for. Parameters that cannot be read are left out: the service will refuse them."""
+    """Return what a request asks for.
+
+    Raises `ApiError` SerializationException for parameters that cannot be read: what is run must be what was judged.
+    """
     if call.protocol.startswith("rest"):
         target = str(request.environ["RAW_URI"])
         operation, params = rest_operation(call.service, call.method, target, headers)
@@ -35,18 +40,30 @@ def operation_and_parameters(call: Call, request: Request, headers: Mapping[str,
                 given: Any = {"method": request.method, "values": request.values, "headers": request.headers}
                 given |= {"body": request.data, "url_path": request.path, "url_params": {}}
                 return call.operation, dict(parser.parse(given))
-            except (ValueError, TypeError, AttributeError, OverflowError):
-                break
+            except (ValueError, TypeError, AttributeError, OverflowError) as error:
+                raise ApiError("SerializationException", f"A parameter cannot be read: {error}") from error
     return call.operation, {}
 
 
 def _json_body(call: Call, body: bytes) -> Params:
     if call.service == "s3":
-        return {"Keys": _KEYS.findall(body.decode("utf-8", "replace"))} if b"<Key>" in body[:65536] else {}
-    try:
-        return msgspec.json.decode(body, type=dict[str, Any]) if body.startswith(b"{") else {}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _keys(body) if call.method == "POST" else {}
+    if not body.lstrip().startswith(b"{"):
         return {}
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError("SerializationException", f"The body is not a JSON object: {error}") from error
+
+
+def _keys(body: bytes) -> Params:
+    """Return the keys that DeleteObjects names; XML that could say them in another way is refused."""
+    text = body.decode("utf-8", "replace")
+    if "<Key" not in text:
+        return {}
+    if "<!" in text:
+        raise ApiError("MalformedXML", "The XML you provided was not well-formed.")
+    return {"Keys": [html.unescape(key) for key in _KEYS.findall(text)]}
 
 
 def prepared(service: str, operation: str, params: Params, place: Place) -> Params:

@@ -1,6 +1,6 @@
 """The roles of a task at its start: each step of ECS that needs one, and how ECS words what the role may not.
 
-A task definition without an execution role is not checked. Everything here runs on the worker thread.
+What needs an execution role is not registered without one. Everything here runs on the worker thread.
 Source: docs.aws.amazon.com, "Amazon ECS task execution IAM role", "Amazon ECS stopped tasks error messages"; the texts
 are those that users of Fargate report.
 """
