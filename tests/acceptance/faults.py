@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Callable
@@ -58,12 +57,3 @@ def serves(cloud: Rehearsal, url: str, *, seconds: float) -> float:
 
     until(steady, seconds=seconds, what=f"two healthy tasks behind {url}")
     return time.monotonic() - began
-
-
-FAULTS = ("task/", "control", "haproxy")
-
-
-def random_fault(cloud: Rehearsal, dice: random.Random) -> str:
-    """Kill one process at random and say which."""
-    child = dice.choice(FAULTS)
-    return f"{child} {kill(cloud, child, dice.choice)}"
