@@ -35,7 +35,7 @@ def statistic(name: str, samples: Sequence[Sample]) -> float | None:
     """Return a statistic over all samples together; None where there is none to tell.
 
     name: SampleCount, Average, Sum, Minimum, Maximum or a percentile from p0 to p100. UnknownStatistic.
-    A percentile of statistic sets can be told only where a set has one sample, or one value.
+    A percentile of statistic sets can be told only where all samples of a set are one value.
     """
     if not is_statistic(name):
         raise UnknownStatistic(f"The value {name} for parameter Statistics is not supported.")
@@ -69,7 +69,7 @@ def _percentile(percent: float, samples: Sequence[Sample]) -> float | None:
     for sample in samples:
         if sample.values:
             values += sample.values
-        elif sample.count == 1 or sample.minimum == sample.maximum:
+        elif sample.minimum == sample.maximum:
             values.append((sample.maximum, sample.count))
         else:
             return None

@@ -28,6 +28,11 @@ def test_each_statistic_of_four_values(name: str, expected: float) -> None:
     assert statistic(name, [Sample.of(4, 1), Sample.of(3), Sample.of(2)]) == expected
 
 
+def test_a_float_s_error_never_moves_a_percentile_to_the_next_value() -> None:
+    seen = [Sample.of(*range(1, 1001))]
+    assert [statistic(f"p{tenths / 10}", seen) for tenths in range(1, 1001)] == list(range(1, 1001))
+
+
 def test_without_samples_there_is_no_statistic() -> None:
     assert statistic("Sum", []) is None
     assert statistic("Average", [Sample(0, 0, 0, 0)]) is None

@@ -53,6 +53,18 @@ def test_two_tasks_at_full_cpu_become_three() -> None:
     assert plan(TWO, tracking("cpu", 70, 100)).capacity == 3
 
 
+@pytest.mark.parametrize("running", [1, 3, 7, 11])
+def test_a_float_s_error_never_adds_a_task(running: int) -> None:
+    seen = Capacity(minimum=1, maximum=100, desired=1, running=running)
+    wanted = list(range(running + 1, 51))
+    assert [plan(seen, tracking("cpu", 70, 70 * one / running)).capacity for one in wanted] == wanted
+
+
+def test_tasks_that_are_still_starting_are_not_asked_for_again() -> None:
+    found = plan(replace(TWO, desired=3), tracking("cpu", 70, 100))
+    assert (found.capacity, codes(found)) == (None, ["AlreadyAtDesiredCapacity"])
+
+
 @pytest.mark.parametrize(("memory", "capacity"), [(75, None), (72, None), (71.9, None), (50, 3)])
 def test_memory_scales_in_only_where_fewer_tasks_would_still_meet_the_target(
     memory: float, capacity: int | None
