@@ -10,10 +10,10 @@ PIP_FAILED := { cat $(VENV)/pip.log >&2; echo "error: pip failed; hint: mend wha
 ON_INTERRUPT := trap 'echo "error: interrupted; hint: run make again, it goes on" >&2; exit 130' INT
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test soak check scan format lock wheel clean
+.PHONY: help up down test test-as-user soak check scan format lock wheel clean
 
 help: ## say what the targets do
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): requirements/all.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -33,6 +33,9 @@ down: $(READY) ## stop every process, keep everything
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest
+
+test-as-user: $(READY) ## run the tests as an ordinary user: make test-as-user PATHS="tests/integration"
+	@$(BIN)/python -m tests.ordinary $(PATHS)
 
 soak: $(READY) ## run the long random tests; prints its seed
 	@$(BIN)/python -m pytest -m soak --timeout 7200 -s

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from tests.ordinary import identity
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 T = TypeVar("T")
@@ -46,32 +48,38 @@ class Rehearsal:
     environment: str = "dev"
     extra: dict[str, str] = field(default_factory=dict)
     exported: dict[str, str] = field(default_factory=dict)
+    user: int | None = None
+    """The user id that commands run as, where that is not this process's."""
+    programs: Path = BIN
+    """Where `miyabi` is."""
 
     def variables(self) -> dict[str, str]:
         """Return the environment of a user's shell, before `miyabi env`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_", "MIYABI_"))}
         return {
             **kept,
-            "PATH": f"{BIN}:{kept['PATH']}",
+            "PATH": f"{self.programs}:{kept['PATH']}",
             "MIYABI_HOME": str(self.home),
             "XDG_STATE_HOME": str(self.home.parent / "xdg"),
+            **({} if self.user is None else {"HOME": str(self.directory), "TMPDIR": str(self.directory.parent)}),
             **self.extra,
         }
 
     def miyabi(self, *arguments: str, seconds: float = 300) -> Ran:
         """Run `miyabi` as the user does."""
-        return self._run([str(BIN / "miyabi"), *arguments], self.variables(), self.directory, seconds)
+        return self._run([str(self.programs / "miyabi"), *arguments], self.variables(), self.directory, seconds)
 
     def load_env(self) -> None:
         """Take over what `miyabi env` prints, as `eval` does."""
         script = 'eval "$("$0" env)" && env -0'
         ran = subprocess.run(
-            ["bash", "-c", script, str(BIN / "miyabi")],
+            ["bash", "-c", script, str(self.programs / "miyabi")],
             env=self.variables(),
             cwd=self.directory,
             capture_output=True,
             check=True,
             timeout=30,
+            **identity(self.user),
         )
         pairs = (entry.split("=", 1) for entry in ran.stdout.decode().split("\0") if "=" in entry)
         self.exported = dict(pairs)
@@ -133,10 +141,18 @@ class Rehearsal:
                     continue
         return found
 
-    @staticmethod
-    def _run(command: list[str], env: Mapping[str, str], cwd: Path, seconds: float) -> Ran:
+    def _run(self, command: list[str], env: Mapping[str, str], cwd: Path, seconds: float) -> Ran:
         began = time.monotonic()
-        done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            command,
+            env=env,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            **identity(self.user),
+        )
         return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 

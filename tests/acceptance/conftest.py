@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
+import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.cloud import Ran, Rehearsal, copy_checkout
+from tests.acceptance.cloud import ROOT, Ran, Rehearsal, copy_checkout
+from tests.ordinary import ordinary_user, own, programs_for
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +25,30 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, Started]]:
-    """A program in another language, in its own repository, brought up without a terraform on PATH."""
-    directory = workshop / "shop"
+    """A program in another language, in its own repository, brought up without a terraform on PATH.
+
+    Where the suite runs as root, this environment is an ordinary user's.
+    """
+    place = place_beside(workshop)
+    directory = place / "shop"
     directory.mkdir()
-    rehearsal = Rehearsal(directory, workshop / "shop-home")
-    rehearsal.extra["PATH"] = without_terraform(workshop, rehearsal.variables()["PATH"])
+    rehearsal = Rehearsal(directory, place / "shop-home")
+    if (user := ordinary_user()) is not None:
+        own(user, place, directory)
+        if (programs := programs_for(user, place, ROOT / "src")) is not None:
+            rehearsal.user, rehearsal.programs = user, programs
+            # Another user's leases are not known to this one while neither listens yet.
+            rehearsal.extra["MIYABI_API_PORT"] = str(free_port(5600 + os.getpid() % 1000))
+    rehearsal.extra["PATH"] = without_terraform(place, rehearsal.variables()["PATH"])
     made = rehearsal.miyabi("init", "--name", "shop", "--port", "3000", "--health-path", "/ping")
     assert made.code == 0, made.err
     (directory / "server.mjs").write_text(SERVER)
     (directory / "image.toml").write_text(MANIFEST)
-    yield rehearsal, Started(rehearsal)
-    end(rehearsal)
+    try:
+        yield rehearsal, Started(rehearsal)
+    finally:
+        end(rehearsal)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +62,44 @@ def first(workshop: Path, foreign: tuple[Rehearsal, Started]) -> Iterator[tuple[
         yield rehearsal, rehearsal.miyabi("up")
     finally:
         end(rehearsal)
+
+
+@pytest.fixture(scope="module")
+def configured(first: tuple[Rehearsal, Ran]) -> Rehearsal:
+    """The project's own environment as its files say, whatever the tests of other modules did to it."""
+    cloud, up = first
+    assert up.code == 0, up.out + up.err
+    again = cloud.miyabi("up", "--apply")
+    assert again.code == 0, again.out + again.err
+    cloud.load_env()
+    return cloud
+
+
+def place_beside(workshop: Path) -> Path:
+    """Make a directory that other users reach, unlike pytest's, for a home that begins elsewhere to look for addresses.
+
+    Two users' homes that looked in the same place at the same moment could lease the same addresses.
+    """
+    first = first_block(os.geteuid(), workshop / "home")
+    while True:
+        place = Path(tempfile.mkdtemp(prefix="miyabi-shop-"))
+        if all(abs(first_block(user, place / "shop-home") - first) > 5 for user in (0, os.geteuid(), 65534)):
+            return place
+        place.rmdir()
+
+
+def first_block(user: int, home: Path) -> int:
+    """Return where a home begins to look for a block of addresses, as `environment/lease.py` does."""
+    return int.from_bytes(hashlib.sha256(f"{user}/{home}".encode()).digest()[:4]) % 254
+
+
+def free_port(first: int) -> int:
+    """Return a port that nothing listens on."""
+    for port in range(first, first + 1000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no port is free")
 
 
 class Started:

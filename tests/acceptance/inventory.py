@@ -272,6 +272,10 @@ WATCHED = [
         {"KeySchema": [{"AttributeName": "lock_id", "KeyType": "HASH"}], "TableStatus": "ACTIVE"},
     ),
     Item(
+        "operation", "miyabi-operator-policy-dev", "module.operator_policy.aws_iam_policy.this",
+        ("iam", "list_policies", {"Scope": "Local"}), "Policies[?PolicyName=='miyabi-operator-policy-dev']", "Arn",
+    ),
+    Item(
         "operation", "miyabi-deploy-policy-dev", "module.deploy_policy.aws_iam_policy.this",
         ("iam", "list_policies", {"Scope": "Local"}), "Policies[?PolicyName=='miyabi-deploy-policy-dev']", "Arn",
     ),

@@ -14,7 +14,7 @@ import jmespath
 import pytest
 from botocore.config import Config
 
-from tests.acceptance.cloud import Ran, Rehearsal
+from tests.acceptance.cloud import Rehearsal
 from tests.acceptance.inventory import INVENTORY, PARTS
 from tests.acceptance.inventory_items import REGION, Item, Ref
 
@@ -62,13 +62,8 @@ class Account:
 
 
 @pytest.fixture(scope="module")
-def dev(first: tuple[Rehearsal, Ran]) -> Rehearsal:
-    """The environment as it is configured, whatever other tests did to it before."""
-    cloud, _ = first
-    up = cloud.miyabi("up", "--apply")
-    assert up.code == 0, up.out + up.err
-    cloud.load_env()
-    return cloud
+def dev(configured: Rehearsal) -> Rehearsal:
+    return configured
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import redis
 
-from tests.acceptance.cloud import Ran, Rehearsal, until
+from tests.acceptance.cloud import Rehearsal, until
 from tests.acceptance.test_first_answer import assert_plan_is_empty, service_of, tasks_of, url_of
 
 CHANGES = {
@@ -28,12 +28,8 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def dev(first: tuple[Rehearsal, Ran]) -> Rehearsal:
-    cloud, _ = first
-    up = cloud.miyabi("up", "--apply")
-    assert up.code == 0, up.out + up.err
-    cloud.load_env()
-    return cloud
+def dev(configured: Rehearsal) -> Rehearsal:
+    return configured
 
 
 def database_url(cloud: Rehearsal) -> str:

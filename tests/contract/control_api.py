@@ -33,6 +33,7 @@ from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.logs import Logs
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -51,6 +52,7 @@ class Served:
     tables: EcsTables
     engine: Engine
     journal: Journal
+    autoscaling: ApplicationAutoScaling
 
     def client(self, service: str, **overrides: Any) -> Any:
         return client(self.instance, service, **overrides)
@@ -104,12 +106,15 @@ def serve(root: Path) -> Iterator[Served]:
     keys = Keys(engine.store, instance)
     addresses = AddressBook(engine.store, instance.block)
     network = partial(stock.ensure, "ec2")
+    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
+    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
     services = (
         Ecs(tables, keys, network),
         Identities(keys),
         ElastiCache(engine.store, addresses, SERVERS, engine.wake, network),
-        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        autoscaling,
         Budgets(engine.store),
+        logs,
     )
     api = Api(instance, engine, journal, keys, {s.name: s for s in services}, TaskEndpoint(tables, keys))
     config = uvicorn.Config(
@@ -122,11 +127,12 @@ def serve(root: Path) -> Iterator[Served]:
         deadline = threading.Event()
         while not server.started and thread.is_alive():
             deadline.wait(0.01)
-        yield Served(instance, tables, engine, journal)
+        yield Served(instance, tables, engine, journal, autoscaling)
     finally:
         server.should_exit = True
         thread.join(10)
         engine.close()
+        logs.close()
         journal.close()
 
 

@@ -25,8 +25,11 @@ FARGATE: dict[str, Any] = {
     "requiresCompatibilities": ["FARGATE"],
     "cpu": "256",
     "memory": "512",
+    "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/execution",
     "containerDefinitions": [CONTAINER],
 }
+SECRET = {"name": "KEY", "valueFrom": "/key"}
+AWSLOGS = {"logDriver": "awslogs", "options": {"awslogs-group": "/g", "awslogs-region": "us-west-2"}}
 
 
 @pytest.fixture(scope="module")
@@ -307,6 +310,27 @@ def test_there_are_no_container_instances(ecs: Any) -> None:
     ecs.create_cluster(clusterName="one")
     assert ecs.list_container_instances(cluster="one")["containerInstanceArns"] == []
     assert code_of(ecs.list_container_instances, cluster="none") == "ClusterNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"secrets": [SECRET], "image": "app"}, "When you are specifying container secrets, you must also specify a "),
+        ({}, "Fargate requires task definition to have execution role ARN to support ECR images."),
+        (
+            {"image": "app", "logConfiguration": AWSLOGS},
+            "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
+        ),
+    ],
+)
+def test_what_needs_an_execution_role_is_not_registered_without_one(ecs: Any, change: Any, message: str) -> None:
+    image = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/app:v1"
+    given = {**FARGATE, "family": "roleless", "containerDefinitions": [{**CONTAINER, "image": image, **change}]}
+    del given["executionRoleArn"]
+    with pytest.raises(ClientError) as caught:
+        ecs.register_task_definition(**given)
+    assert caught.value.response["Error"]["Code"] == "ClientException"
+    assert message in caught.value.response["Error"]["Message"]
 
 
 def test_families_are_listed_by_whether_they_have_an_active_revision(ecs: Any) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import resource
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.core.base_backend import BackendDict
 from moto.core.request import Request
 
-from miyabi.environment.home import Home
+from miyabi.environment.home import FORMAT, Home
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.model.errors import Internal
@@ -67,11 +71,32 @@ def test_a_restart_brings_back_the_same_ids_dates_and_contents(tmp_path: Path, f
         assert look(api) == before
 
 
+def test_a_home_of_format_1_is_upgraded_with_all_that_is_in_it(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
+    home = Home(tmp_path)
+    with serve(tmp_path) as api:
+        fill(api)
+        before = look(api)
+    (home.state / "journal" / "00000001.jsonl").replace(home.state / "journal.jsonl")
+    (home.state / "journal" / "archive").rmdir()
+    (home.state / "journal").rmdir()
+    with contextlib.closing(sqlite3.connect(home.state / "control.sqlite")) as connection:
+        connection.execute("PRAGMA user_version=0")
+    first = home.read_instance()
+    assert first is not None
+    home.write_instance(dataclasses.replace(first, format=1))
+    upgraded = home.upgrade()
+    assert upgraded is not None
+    assert upgraded.format == FORMAT
+    forget_moto()
+    with serve(tmp_path) as api:
+        assert look(api) == before
+
+
 def test_a_torn_last_line_is_cut_and_the_rest_is_there(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
     with serve(tmp_path) as api:
         fill(api)
         before = look(api)
-    with (tmp_path / "state" / "journal.jsonl").open("ab") as file:
+    with (tmp_path / "state" / "journal" / "00000001.jsonl").open("ab") as file:
         file.write(b'{"at":"2026-01-01T00:00:00Z","seed":1')
     forget_moto()
     with serve(tmp_path) as api:
@@ -83,7 +108,7 @@ def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(
 ) -> None:
     with serve(tmp_path) as api:
         fill(api)
-    path = tmp_path / "state" / "journal.jsonl"
+    path = tmp_path / "state" / "journal" / "00000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"digest":"', b'"digest":"0', 1))
     forget_moto()
     journal = Journal(tmp_path / "state", StockServices(ACCOUNT))
@@ -98,13 +123,13 @@ def test_a_journal_that_gives_another_answer_stops_the_replay_and_says_so(
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, forget_moto: Callable[[], None]) -> None:
     with serve(tmp_path) as api:
         fill(api)
-    path = tmp_path / "state" / "journal.jsonl"
+    path = tmp_path / "state" / "journal" / "00000001.jsonl"
     lines = path.read_bytes().split(b"\n")
     path.write_bytes(b"\n".join([*lines[:3], lines[3][:40], *lines[4:]]))
     forget_moto()
     journal = Journal(tmp_path / "state", StockServices(ACCOUNT))
     try:
-        with pytest.raises(Internal, match="line 4 of the journal cannot be read") as caught:
+        with pytest.raises(Internal, match=r"line 4 of .*00000001.jsonl cannot be read") as caught:
             journal.replay()
     finally:
         journal.close()
@@ -112,7 +137,8 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, forget_moto: Callab
 
 
 def test_a_torn_header_begins_the_journal_anew(tmp_path: Path) -> None:
-    path = tmp_path / "journal.jsonl"
+    path = tmp_path / "journal" / "00000001.jsonl"
+    path.parent.mkdir()
     path.write_bytes(b'{"format":')
     journal = Journal(tmp_path, StockServices(ACCOUNT))
     assert journal.replay() == 0
@@ -139,7 +165,8 @@ def test_an_entry_that_cannot_be_written_is_not_acknowledged_and_leaves_whole_li
     journal = Journal(home.state, StockServices(ACCOUNT), end=end)
     now = datetime(2025, 11, 18, tzinfo=UTC)
     journal.run(parameter("/kept", "v"), "ssm", REGION, now=now)
-    path = home.state / "journal.jsonl"
+    path = home.state / "journal" / "00000001.jsonl"
+    journal._reserve = lambda _request: ""  # type: ignore[method-assign]  # the disk fills up after the check
     limit, size = resource.getrlimit(resource.RLIMIT_FSIZE), path.stat().st_size
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limit[1]))
@@ -156,6 +183,31 @@ def test_an_entry_that_cannot_be_written_is_not_acknowledged_and_leaves_whole_li
     again = Journal(home.state, StockServices(ACCOUNT))
     assert again.replay() == 1
     again.close()
+
+
+def test_a_change_for_whose_entry_there_is_no_room_is_refused_before_it_is_made(
+    tmp_path: Path, forget_moto: Callable[[], None]
+) -> None:
+    with serve(tmp_path) as api:
+        ssm = api.client("ssm")
+        ssm.put_parameter(Name="/kept", Value="v", Type="String")
+        size = (tmp_path / "state" / "journal" / "00000001.jsonl").stat().st_size
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, limit[1]))
+        try:
+            with pytest.raises(ClientError) as caught:
+                ssm.put_parameter(Name="/lost", Value="v" * 200_000, Type="String")
+            assert ssm.get_parameter(Name="/kept")["Parameter"]["Value"] == "v"
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            signal.signal(signal.SIGXFSZ, ignored)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+        assert [p["Name"] for p in ssm.describe_parameters()["Parameters"]] == ["/kept"]
+        ssm.put_parameter(Name="/again", Value="v", Type="String")
+    forget_moto()
+    with serve(tmp_path) as api:
+        assert [p["Name"] for p in api.client("ssm").describe_parameters()["Parameters"]] == ["/kept", "/again"]
 
 
 def parameter(name: str, value: str) -> Request:

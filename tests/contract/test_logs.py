@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ class LocalLogs:
             out = HTTPHeaders()
             for name, value in sent.items():
                 out[name] = value
+            out["Date"] = format_datetime(self.now, usegmt=True)
             return AWSResponse(request.url, status, out, _Raw(content))
 
         client.meta.events.register("before-send.cloudwatch-logs", carry)
@@ -374,6 +376,17 @@ def test_a_group_made_again_is_empty_and_the_old_events_are_removed(
     assert not local.logs.purge()
 
 
+def test_a_retention_that_is_set_wakes_the_loop_that_removes(logs: CloudWatchLogsClient, local: LocalLogs) -> None:
+    put(local, logs, "s", (0, "old"), (5_000, "young"))
+    local.now += timedelta(days=1, seconds=1)
+    changes = local.changes
+    logs.put_retention_policy(logGroupName=GROUP, retentionInDays=1)
+    assert local.changes == changes + 1
+    local.run(local.retention.step())
+    logs.delete_retention_policy(logGroupName=GROUP)
+    assert messages(logs.filter_log_events(logGroupName=GROUP)["events"]) == ["young"]
+
+
 class TestIngest:
     STREAM = "ecs/miyabi-app/1"
 
@@ -455,15 +468,30 @@ class TestIngest:
         local.drain()
         assert "".join(self.stored(logs)) == "é" * 400_000
 
-    def test_lines_of_a_deleted_stream_are_dropped_with_a_warning(
+    def test_lines_reach_a_group_that_was_deleted_and_made_again(
         self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        logs.delete_log_stream(logGroupName=GROUP, logStreamName=self.STREAM)
-        output.write_text("lost\n")
-        with caplog.at_level(logging.WARNING):
+        with caplog.at_level(logging.WARNING), output.open("w", buffering=1) as file:
+            print("before", file=file)
             local.drain()
-        assert self.stored(logs) == []
-        assert "1 lines are dropped" in caplog.text
+            logs.delete_log_group(logGroupName=GROUP)
+            for _ in range(3):
+                print("nowhere to go", file=file)
+                local.drain()
+            logs.create_log_group(logGroupName=GROUP)
+            print("after", file=file)
+            local.drain()
+        assert self.stored(logs) == ["after"]
+        assert logs.describe_log_streams(logGroupName=GROUP)["logStreams"][0]["logStreamName"] == self.STREAM
+        assert caplog.text.count("what tasks print is dropped") == 1
+
+    def test_a_stream_that_was_deleted_under_its_task_is_made_again(
+        self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path
+    ) -> None:
+        logs.delete_log_stream(logGroupName=GROUP, logStreamName=self.STREAM)
+        output.write_text("on it goes\n")
+        local.drain()
+        assert self.stored(logs) == ["on it goes"]
 
     def test_what_was_stored_of_a_growing_file_takes_no_disk(
         self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path
@@ -510,20 +538,24 @@ def test_the_file_is_private(local: LocalLogs) -> None:
         assert path.stat().st_mode & 0o077 == 0
 
 
-def test_twenty_thousand_lines_are_stored_and_searched_in_time(local: LocalLogs, logs: CloudWatchLogsClient) -> None:
+def test_lines_are_stored_and_searched_in_time(local: LocalLogs, logs: CloudWatchLogsClient) -> None:
+    """Measured as CPU time, the client's included: other work on the machine does not count."""
     path = local.root / "stdout.log"
     local.logs.follow(REGION, GROUP, "s", path)
     with path.open("w") as file:
         for number in range(100_000):
             rare = " NEEDLE" if number % 25_000 == 7 else ""
             file.write(f'{{"level":"INFO","message":"GET /health {number}","status":200}}{rare}\n')
-    began = time.perf_counter()
+    began = time.process_time()
     local.drain()
-    stored = time.perf_counter() - began
-    began = time.perf_counter()
+    assert time.process_time() - began < 10, "five times 20,000 lines in five times 2 s"
+    began = time.process_time()
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=GROUP, filterPattern="NEEDLE")
     found = [event for page in pages for event in page["events"]]
-    searched = time.perf_counter() - began
+    assert time.process_time() - began < 1, "100,000 lines"
     assert len(found) == 4
-    assert stored < 10, "five times 20,000 lines in five times 2 s"
-    assert searched < 1
+    for pattern, least in (("{ $.status >= 500 }", 0), ('{ $.level = "INFO" }', 5_000), ("", 5_000)):
+        began = time.process_time()
+        page = logs.filter_log_events(logGroupName=GROUP, filterPattern=pattern)
+        assert time.process_time() - began < 1, f"a page for {pattern!r}"
+        assert len(page["events"]) >= least

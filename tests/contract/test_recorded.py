@@ -148,7 +148,8 @@ def test_alarms_follow_their_policy(api: Served) -> None:
     scaling.deregister_scalable_target(**TARGET)
     assert alarms(api) == {}
     assert scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"] == []
-    assert scaling.describe_scaling_activities(ServiceNamespace="ecs")["ScalingActivities"] == []
+    (activity,) = scaling.describe_scaling_activities(ServiceNamespace="ecs")["ScalingActivities"]
+    assert activity["Cause"].startswith("minimum capacity was set to ")
     assert refused(scaling.delete_scaling_policy, PolicyName="cpu", **TARGET) == "ObjectNotFoundException"
 
 
@@ -239,6 +240,7 @@ def fill(api: Served) -> None:
     s3.put_bucket_versioning(Bucket="state", VersioningConfiguration={"Status": "Enabled"})
     for body in (b"one", b"two"):
         s3.put_object(Bucket="state", Key="dev/terraform.tfstate", Body=body)
+        assert s3.head_object(Bucket="state", Key="dev/terraform.tfstate")["ContentLength"] == len(body)
 
 
 def look(api: Served) -> dict[str, Any]:

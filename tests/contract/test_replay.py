@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from miyabi.environment.home import Home
+from miyabi.localcloud.control.compaction import compact
+from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.stock import StockServices
 from tests.contract.control_api import ACCOUNT, REGION, client, serve_apart
 
 Client = Callable[..., Any]
@@ -183,8 +188,10 @@ CASES: dict[str, tuple[Callable[[Client], Any], Look]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[object, object]]]:
+@pytest.fixture(scope="module", params=["replayed", "loaded from a snapshot"])
+def seen(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[dict[str, tuple[object, object]]]:
     """Make every case in one process and look at it there and, after a kill, in another one."""
     root = tmp_path_factory.mktemp("home")
     made: dict[str, Any] = {}
@@ -195,6 +202,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[o
         for name, (_, look) in CASES.items():
             if name != "s3 CreateMultipartUpload":
                 before[name] = look(lambda *given, **named: client(instance, *given, **named), made[name])
+    if request.param != "replayed":
+        journal = Journal(root / "state", StockServices(ACCOUNT))
+        segment = journal.rotate()
+        journal.close()
+        assert asyncio.run(compact(Home(root), segment)), "the snapshot did not come back as it was"
     with serve_apart(root) as instance:
         after = {
             name: look(lambda *given, **named: client(instance, *given, **named), made[name])

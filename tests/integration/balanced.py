@@ -115,7 +115,7 @@ class Balanced:
             DefaultActions=[{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}],
         )["Listeners"]
         arns = row["LoadBalancerArn"], group["TargetGroupArn"], listener["ListenerArn"]
-        balancer = Balancer(self, row["DNSName"], *arns)
+        balancer = Balancer(self, row["DNSName"].partition(":")[0], *arns)  # a port, where 80 is refused
         wait_for(lambda: balancer.state()["Code"] == "active" and balancer.is_listening())
         return balancer
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+from miyabi.environment.control_groups import find_places
 from miyabi.environment.home import Home
 from miyabi.localcloud.processes import ProcessSpec, ProcessState
-from miyabi.localcloud.supervisor.identity import Identity, identify, sweep
+from miyabi.localcloud.supervisor.identity import Identity, identify, lineage, sweep
+from miyabi.localcloud.supervisor.limits import sweep_groups
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient, SupervisorClient
 from miyabi.model.errors import Unavailable
 
@@ -51,18 +56,27 @@ class Cloud:
         def answers() -> bool:
             assert process.poll() is None, (self.home.log / "supervisor.log").read_text()
             with contextlib.suppress(Unavailable):
-                return self.blocking.pid() == process.pid
+                return process.pid in lineage(self.blocking.pid())
             return False
 
         wait_for(answers)
         return process
 
     def down(self) -> None:
+        with contextlib.suppress(Unavailable, ProcessLookupError):
+            os.kill(self.blocking.pid(), signal.SIGKILL)
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
         if self.process is not None:
             self.process.wait()
         sweep(str(self.home.root))
+        sweep_groups(str(self.home.root))
+
+    def groups(self) -> list[Path]:
+        """Return the control groups of this home's children."""
+        places = {place for found in find_places().values() for place in found.by_controller.values()}
+        mark = f"miyabi-{sha256(str(self.home.root).encode()).hexdigest()[:12]}-*"
+        return [group for place in places for group in place.glob(mark)]
 
     def spec(self, name: str, *argv: str, restart: bool = False, env: dict[str, str] | None = None) -> ProcessSpec:
         output = self.home.log / f"{name.replace('/', '-')}.log"

@@ -281,6 +281,24 @@ def setting_or_none(caches: Caches, cluster: str, name: str) -> str | None:
         return None
 
 
+def test_a_node_that_hangs_is_rebooting_and_is_replaced(caches: Caches, cluster: str) -> None:
+    (process,) = (state for state in caches.cloud.blocking.list() if state.name.startswith("cache/"))
+    os.kill(process.pid, signal.SIGSTOP)
+    seen = set()
+
+    def replaced() -> bool:
+        caches.engine.wake()  # the look would come by itself, up to five seconds later
+        seen.add(caches.describe(cluster)["CacheClusterStatus"])
+        state = caches.cloud.running(process.name)
+        return state is not None and state.pid != process.pid
+
+    wait_for(replaced, 60)
+    wait_for(lambda: caches.describe(cluster)["CacheClusterStatus"] == "available")
+    assert "rebooting cluster nodes" in seen, seen
+    with caches.client(cluster) as client:
+        assert client.ask("PING") == "PONG"
+
+
 def test_what_elasticache_forbids_is_forbidden_here(caches: Caches, cluster: str) -> None:
     with caches.client(cluster) as client:
         for words in (

@@ -365,6 +365,26 @@ def test_a_killed_worker_is_replaced(cloud: Balanced) -> None:
     wait_for(answers)
 
 
+@pytest.mark.parametrize("which", ["master", "worker"])
+def test_a_haproxy_that_hangs_is_replaced(cloud: Balanced, which: str) -> None:
+    balancer = cloud.balancer(f"hung-{which}")
+    address, _ = cloud.target(122 if which == "master" else 123)
+    balancer.register(address)
+    balancer.wait_healthy(address)
+    master = cloud.haproxy_pid()
+    hung = master if which == "master" else cloud.run(observe(cloud)).current.pid
+    os.kill(hung, signal.SIGSTOP)
+
+    def replaced() -> bool:
+        cloud.engine.wake()  # the look would come by itself, up to five seconds later
+        states = [state for state in cloud.run(cloud.cloud.client.list()) if state.name == "haproxy"]
+        return any(state.running and state.pid != master for state in states)
+
+    wait_for(replaced, 60)
+    assert dead(hung)
+    wait_for(lambda: balancer.is_listening() and balancer.get().body == address, 20)
+
+
 def test_a_taken_port_is_said_and_harms_no_other_listener(cloud: Balanced) -> None:
     balancer = cloud.balancer("taken")
     address, _ = cloud.target(131)

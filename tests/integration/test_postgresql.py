@@ -207,7 +207,11 @@ def test_changes_reach_the_server(cloud: Cloud) -> None:
         ]
         await db.call("modify_db_parameter_group", **named, Parameters=changes)
         await db.until_answer("SHOW log_min_duration_statement", "1s")
-        assert await db.parameter_status() == "pending-reboot"
+
+        async def waits_for_reboot() -> bool:  # the server has its configuration before the row says so
+            return await db.parameter_status() == "pending-reboot"
+
+        await db.eventually(waits_for_reboot)
         assert await db.ask("SHOW max_connections", ssl=False) == "112"
         await db.call("reboot_db_instance", DBInstanceIdentifier="db")
         await db.until("available")
@@ -259,6 +263,37 @@ def test_a_configuration_that_the_server_refuses_makes_parameters_incompatible(c
         await db.call("reset_db_parameter_group", **named, ResetAllParameters=True)
         await db.until("available")
         assert await db.ask("SHOW max_connections") == "112"
+
+    run(cloud, scenario)
+
+
+def test_a_server_that_hangs_is_replaced_and_one_that_keeps_ending_has_failed(cloud: Cloud) -> None:
+    async def scenario(db: Database) -> None:
+        await db.create()
+        await db.until("available")
+        async with db.session() as connection:
+            await connection.execute("CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        hung = db.pid()
+        os.kill(hung, signal.SIGSTOP)
+
+        async def replaced() -> bool:
+            db.engine.wake()  # the look would come by itself, up to five seconds later
+            statuses.add((await db.describe())["DBInstanceStatus"])
+            found = cloud.running(name)
+            return found is not None and found.pid != before
+
+        (state,) = [found for found in cloud.blocking.list() if found.name.startswith("postgresql/")]
+        name, before, statuses = state.name, state.pid, set[str]()
+        await db.eventually(replaced, 60)
+        assert "starting" in statuses
+        await db.until("available")
+        assert db.pid() != hung
+        assert await db.ask("SELECT n FROM kept") == 7
+        (cloud.home.databases / name.removeprefix("postgresql/") / "data" / "global" / "pg_control").unlink()
+        os.kill(db.pid(), signal.SIGKILL)
+        await db.until("failed")
+        notes = [event["Message"] for event in (await db.call("describe_events", SourceType="db-instance"))["Events"]]
+        assert any("DB instance is failed: the server ends at its start" in note for note in notes), notes
 
     run(cloud, scenario)
 

@@ -259,11 +259,28 @@ def test_a_child_that_keeps_ending_is_restarted_ever_more_slowly(cloud: Cloud) -
     lines = wait_for(lambda: len(found := cloud.output("haproxy").split()) >= 5 and found)
     times = [float(line) for line in lines]
     gaps = [after - before for before, after in pairwise(times[:4])]
-    assert [pytest.approx(gap, abs=0.15) for gap in gaps] == [0.1, 0.2, 0.4]
+    assert all(gap >= pause for gap, pause in zip(gaps, (0.0, 0.1, 0.2), strict=True)), gaps
+    found = cloud.state("haproxy")
+    assert found is not None
+    assert "restart " in found.reason
+    assert "ended with exit code 1" in found.reason
     cloud.signal("haproxy", signal.SIGTERM)  # also while it waits
     wait_for(lambda: (state := cloud.state("haproxy")) and not state.running)
     with contextlib.suppress(Conflict):
         cloud.forget("haproxy")
+
+
+def test_a_control_plane_that_hangs_is_restarted_and_one_that_never_spoke_is_left_alone(cloud: Cloud) -> None:
+    first = wait_for(lambda: cloud.running("control"))
+    os.kill(first.pid, signal.SIGSTOP)
+    asyncio.run(cloud.client.alive("control"))  # from now on it must go on saying so
+    other = cloud.start(cloud.spec("task/a", *IDLE))
+    again = wait_for(lambda: (state := cloud.running("control")) and state.pid != first.pid and state, 60)
+    assert again.restarts == 1
+    assert "has not answered for 15 s" in (cloud.home.log / "supervisor.log").read_text()
+    state = cloud.running("task/a")
+    assert state is not None
+    assert state.pid == other.pid
 
 
 def test_a_home_may_be_deeper_than_a_socket_address_is_long(tmp_path: Path) -> None:

@@ -86,6 +86,11 @@ def run_task(home: Home, client: Callable[[str], Any], tmp_path_factory: pytest.
     vpc = client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = client("ec2").create_subnet(VpcId=vpc, CidrBlock="10.0.11.0/24")["Subnet"]["SubnetId"]
     client("ecs").create_cluster(clusterName="c")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+    every = {"Effect": "Allow", "Action": ["ecr:*", "secretsmanager:*", "ssm:*"], "Resource": "*"}
+    iam = client("iam")
+    iam.create_role(RoleName="execution", AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(RoleName="execution", PolicyName="p", PolicyDocument=document(every))
     assert pushed is not None
 
     def run(*secrets: tuple[str, str]) -> str:
@@ -96,7 +101,7 @@ def run_task(home: Home, client: Callable[[str], Any], tmp_path_factory: pytest.
         }
         definition = client("ecs").register_task_definition(
             family="app", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
-            containerDefinitions=[container],
+            containerDefinitions=[container], executionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/execution",
         )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
         network = {"awsvpcConfiguration": {"subnets": [subnet]}}
         made = client("ecs").run_task(
@@ -105,6 +110,10 @@ def run_task(home: Home, client: Callable[[str], Any], tmp_path_factory: pytest.
         return str(made["tasks"][0]["taskArn"])
 
     return run
+
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def task_in(client: Callable[[str], Any], arn: str, status: str) -> Any:

@@ -17,11 +17,10 @@ from miyabi.environment.cloud import Keys, Target
 from miyabi.environment.config import load_project
 from miyabi.environment.home import Home
 from miyabi.environment.terraform.events import Event, LockWait, ResourceProgress, Stopping
-from miyabi.environment.terraform.process import Interrupted
 from miyabi.environment.terraform.runs import Terraform
 from miyabi.environment.terraform.setup import local_terraform
 from miyabi.environment.terraform.state import recorded_cloud
-from miyabi.model.errors import Failed, InvalidInput, Unavailable
+from miyabi.model.errors import Failed, Interrupted, InvalidInput, Unavailable
 
 MAIN = """
 terraform {

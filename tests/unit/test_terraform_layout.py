@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from miyabi.operations.execution.executor import PERMISSIONS
+from miyabi.operations.registry import find, names
+
 TERRAFORM = Path(__file__).parents[2] / "infrastructure" / "terraform"
 MODULES = sorted(path for path in (TERRAFORM / "modules").iterdir() if path.is_dir())
 ENVIRONMENTS = sorted(path for path in (TERRAFORM / "environments").iterdir() if path.is_dir())
@@ -108,3 +111,20 @@ def test_the_backend_in_s3_keeps_its_lock_in_a_file() -> None:
     assert "dynamodb_table" not in example
     bucket = (TERRAFORM / "modules" / "state" / "main.tf").read_text()
     assert re.search(r'versioning_configuration {\n    status = "Enabled"', bucket)
+
+
+def test_who_deploys_may_do_what_deploying_and_rolling_back_call_and_what_pushing_does() -> None:
+    text = (TERRAFORM / "modules" / "deploy_policy" / "main.tf").read_text()
+    granted = set(re.findall(r'"([a-z]+:[A-Z]\w+)"', text)) - {"iam:PassedToService"}  # a condition's key
+    needed = {*PERMISSIONS, *find("service.deploy").permissions, *find("service.rollback").permissions}
+    assert needed <= granted, needed - granted
+    pushing = {action for action in granted if action.startswith("ecr:")}
+    assert granted - needed - pushing <= {"elasticloadbalancing:DescribeTargetHealth"}
+
+
+def test_who_operates_may_do_just_what_the_operations_declare() -> None:
+    text = (TERRAFORM / "modules" / "operator_policy" / "main.tf").read_text()
+    granted = set(re.findall(r'"([a-z-]+:[A-Z]\w+)"', text))
+    deploying = {"service.deploy", "service.rollback", "service.diff"}  # the deploy policy's
+    declared = {action for name in names() if name not in deploying for action in find(name).permissions}
+    assert granted == declared | set(PERMISSIONS)

@@ -27,6 +27,7 @@ _WAIT = "wait a moment, then try again"
 _CODES: dict[str, _Kind] = {
     "AuthFailure": Denied,
     "ClientException": InvalidInput,
+    "ConditionalCheckFailedException": Conflict,
     "DeleteConflict": Conflict,
     "DependencyViolation": Conflict,
     "ExpiredToken": Denied,

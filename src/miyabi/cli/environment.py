@@ -28,10 +28,9 @@ from miyabi.environment.checks import require_local
 from miyabi.environment.cloud import LOCAL
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, release
-from miyabi.environment.terraform.process import Interrupted
 from miyabi.environment.terraform.runs import Terraform, forget
 from miyabi.environment.terraform.state import read_state
-from miyabi.model.errors import Conflict, MiyabiError
+from miyabi.model.errors import Conflict, Interrupted, MiyabiError
 
 
 @click.command()

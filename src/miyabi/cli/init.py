@@ -13,7 +13,16 @@ from miyabi.cli.commands import shared_options
 from miyabi.cli.session import Session
 from miyabi.environment.cloud import aws_target
 from miyabi.environment.config import FILE_NAME, Environment, load_project
-from miyabi.environment.scaffold import Scaffold, image_toml, miyabi_toml, terraform_files, write_files
+from miyabi.environment.scaffold import (
+    TERRAFORM,
+    WORKFLOW,
+    Scaffold,
+    image_toml,
+    miyabi_toml,
+    terraform_files,
+    workflow,
+    write_files,
+)
 from miyabi.model.errors import InvalidInput
 
 
@@ -42,7 +51,7 @@ def init(
     service: str | None,
     force: bool,
 ) -> None:
-    """Write miyabi.toml, an image manifest and the Terraform into the current directory.
+    """Write miyabi.toml, an image manifest, the Terraform and a workflow for GitHub into the current directory.
 
     With --from-aws only miyabi.toml is written, with the names of a service found by AWS's API.
     """
@@ -58,6 +67,7 @@ def init(
         contents = {
             FILE_NAME: miyabi_toml(scaffold).encode(),
             "image.toml": image_toml(scaffold).encode(),
+            WORKFLOW: workflow(scaffold),
             **terraform_files(),
         }
     environment = _checked(scaffold)
@@ -113,11 +123,11 @@ def _described(
 
 def _tell(session: Session, written: list[str], *, from_aws: bool) -> None:
     output = session.output
-    top = [name for name in written if "/" not in name]
+    top = [name for name in written if not name.startswith(f"{TERRAFORM}/")]
     for name in top:
         output.line(f"  wrote {name}")
     if len(written) > len(top):
-        output.line(f"  wrote {len(written) - len(top)} files below infrastructure/terraform")
+        output.line(f"  wrote {len(written) - len(top)} files below {TERRAFORM}")
     output.line()
     if from_aws:
         output.commands({"miyabi --cloud aws status": "how the service stands"})

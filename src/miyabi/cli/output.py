@@ -14,7 +14,8 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 
 # The program's name where a command follows it.
 _COMMAND = re.compile(
-    r"(?<![\w./@'-])miyabi(?= (--cloud|up|down|destroy|status|env|terraform|image|init|doctor|version)\b)"
+    r"(?<![\w./@'-])miyabi(?= (--cloud|--help|up|down|destroy|status|env|terraform|image|init|doctor|version"
+    r"|service|tasks|health|secrets|lock|audit|deploy|rollback|logs)\b)"
 )
 
 
@@ -74,6 +75,11 @@ class Output:
         """Write the result as JSON, headed with the cloud, account, region and environment."""
         if self.json:
             self._write_json({**self._heading, **values})
+
+    def json_line(self, value: object) -> None:
+        """Write one of several objects as a line of JSON, as it comes."""
+        self._out.write(msgspec.json.encode(value).decode() + "\n")
+        self._out.flush()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = "  ") -> None:
         """Write rows in aligned columns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from miyabi.operations.status import (
     describe_environment,
 )
 from miyabi.operations.steady import what_is_missing
+
+if TYPE_CHECKING:
+    from miyabi.environment.losses import Conditions
 
 
 @click.command()
@@ -41,7 +45,10 @@ def status(session: Session, *, check: bool) -> None:
         _silent(output, Unavailable(error.message, hint=access.target.start_hint), check=check)
         return
     _show(output, found)
-    output.result({"answering": True, **{field.name: getattr(found, field.name) for field in fields(found)}})
+    conditions = access.conditions()
+    _show_conditions(output, conditions)
+    shown = {field.name: getattr(found, field.name) for field in fields(found)}
+    output.result({"answering": True, **shown, "limiter": conditions.limiter, "lost": conditions.lost})
     if check:
         _judge(found)
 
@@ -88,6 +95,13 @@ def _show(output: Output, found: EnvironmentStatus) -> None:
             output.line(f"  {_instant(event.at)}  {_short(event.message)}")
     for what in found.missing:
         output.line(f"{output.colour('missing', 'yellow')}        {what}")
+
+
+def _show_conditions(output: Output, conditions: Conditions) -> None:
+    if conditions.limiter is not None and conditions.limiter not in conditions.lost:
+        output.line(f"task limits    {conditions.limiter}")
+    for what in conditions.lost:
+        output.line(f"{output.colour('lost here', 'yellow')}      {what}")
 
 
 def _short(message: str) -> str:

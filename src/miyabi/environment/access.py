@@ -5,25 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from miyabi.environment.awscli import find_aws, put_in_front
 from miyabi.environment.cloud import LOCAL, Target, aws_target, local_target
 from miyabi.environment.config import Environment
-from miyabi.environment.exports import Exports, with_values, write_aws_files
 from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, open_instance
-from miyabi.environment.terraform.configuration import read_configuration
-from miyabi.environment.terraform.program import find_program
-from miyabi.environment.terraform.runs import Terraform
-from miyabi.environment.terraform.setup import (
-    aws_exports_of,
-    aws_terraform,
-    local_exports,
-    local_terraform,
-    profile_of,
-    write_cli_configuration,
-)
 from miyabi.model.errors import NotFound
+
+if TYPE_CHECKING:
+    from miyabi.environment.exports import Exports
+    from miyabi.environment.losses import Conditions
+    from miyabi.environment.terraform.runs import Terraform
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +30,23 @@ class Access:
     """Where the local cloud keeps everything; None for AWS."""
     environ: Mapping[str, str]
 
+    @property
+    def audit_directory(self) -> Path:
+        """Where records of the audit wait until this cloud takes them."""
+        home = self.home or home_of(self.environment.file, self.environ)
+        return home.audit / f"{self.target.name}-{self.environment.project}-{self.environment.name}"
+
+    def conditions(self) -> Conditions:
+        """Return under what the cloud runs, and what of AWS is lost there."""
+        from miyabi.environment.losses import Conditions, conditions_of  # noqa: PLC0415 - most commands need it not
+
+        return Conditions() if self.home is None else conditions_of(self.home)
+
     def terraform(self) -> Terraform:
         """Return the Terraform of this environment and cloud."""
+        from miyabi.environment.exports import write_aws_files  # noqa: PLC0415 - most commands need none of it
+        from miyabi.environment.terraform.setup import aws_terraform, local_terraform, profile_of  # noqa: PLC0415
+
         if self.home is None:
             return aws_terraform(self.environment, environ=self.environ)
         write_aws_files(self.target, self.home, profile=profile_of(self.environment))
@@ -46,6 +55,17 @@ class Access:
 
     def exports(self) -> Exports:
         """Return the variables for a shell, writing the files that they name."""
+        from miyabi.environment.awscli import find_aws, put_in_front  # noqa: PLC0415
+        from miyabi.environment.exports import with_values, write_aws_files  # noqa: PLC0415
+        from miyabi.environment.terraform.configuration import read_configuration  # noqa: PLC0415
+        from miyabi.environment.terraform.program import find_program  # noqa: PLC0415
+        from miyabi.environment.terraform.setup import (  # noqa: PLC0415
+            aws_exports_of,
+            local_exports,
+            profile_of,
+            write_cli_configuration,
+        )
+
         if self.home is None:
             return aws_exports_of(self.environment)
         write_aws_files(self.target, self.home, profile=profile_of(self.environment))
@@ -53,7 +73,7 @@ class Access:
         write_cli_configuration(configuration, find_program(self.environ), self.home.terraform, environ=self.environ)
         exports = local_exports(self.environment, self.target, self.home, environ=self.environ)
         cli = find_aws(self.environ, memory=self.home.aws / "cli.json", behind=self.home.bin)
-        if cli is None or cli.honours_endpoint:
+        if cli is None or cli.complete:
             return exports
         put_in_front(self.home, cli)
         return with_values(exports, {}, path=self.home.bin)

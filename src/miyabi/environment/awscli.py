@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,16 @@ class AwsCli:
     def honours_endpoint(self) -> bool:
         """Whether AWS_ENDPOINT_URL is enough to point it somewhere."""
         return self.version >= _SINCE.get(self.version[0], (0, 0, 0))
+
+    @property
+    def tails_logs(self) -> bool:
+        """Whether it has `logs tail`, which version 1 never got."""
+        return self.version[0] >= 2
+
+    @property
+    def complete(self) -> bool:
+        """Whether the runbook's commands run with it as it is."""
+        return self.honours_endpoint and self.tails_logs
 
     def text(self) -> str:
         """Return the version as text."""
@@ -66,14 +77,15 @@ def find_aws(environ: Mapping[str, str], *, memory: Path | None = None, behind: 
 
 
 def put_in_front(home: Home, cli: AwsCli) -> None:
-    """Write an `aws` that passes the endpoint, for one too old to look for it itself."""
+    """Write an `aws` that does what the installed one lacks: take the endpoint from the variable, tail logs."""
     home.bin.mkdir(mode=0o700, exist_ok=True)
-    script = (
-        "#!/bin/sh\n"
-        f"# aws-cli {cli.text()} does not know AWS_ENDPOINT_URL: give it as an option.\n"
-        f'exec {shlex.quote(cli.path)} ${{AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"}} "$@"\n'
-    )
-    write_private(home.bin / "aws", script.encode())
+    lines = ["#!/bin/sh", f"# What aws-cli {cli.text()} lacks."]
+    if not cli.tails_logs:
+        tail = shlex.join([sys.executable, "-P", "-m", "miyabi.cli.aws_logs_tail"])
+        lines.append(f'if [ "$1 $2" = "logs tail" ]; then shift 2; exec {tail} "$@"; fi')
+    endpoint = "" if cli.honours_endpoint else ' ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"}'
+    lines.append(f'exec {shlex.quote(cli.path)}{endpoint} "$@"')
+    write_private(home.bin / "aws", "".join(f"{line}\n" for line in lines).encode())
     (home.bin / "aws").chmod(0o700)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from miyabi.environment.awscli import find_aws
 from miyabi.environment.config import Environment
+from miyabi.environment.control_groups import expected_limiter
 from miyabi.environment.home import Instance
 from miyabi.environment.lease import DEFAULT_PORT, home_of, state_directory
+from miyabi.environment.losses import lost_ports
 from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.environment.terraform.configuration import read_configuration
 from miyabi.environment.terraform.mirrors import find_mirrors, missing_providers, packages, this_platform
@@ -46,7 +48,8 @@ def check_machine(environment: Environment | None, environ: Mapping[str, str]) -
     checks.append(terraform)
     if environment is not None and program is not None:
         checks += _providers(environment, program, environ)
-    checks += [_haproxy(environ), _addresses(), _ports(), _api_port(environment, environ), _space(environ)]
+    checks += [_haproxy(environ), _addresses(), _ports(), _limits(environ)]
+    checks += [_api_port(environment, environ), _space(environ)]
     checks += [_aws(environ), _psql(environ), _docker(environ)]
     return checks
 
@@ -163,14 +166,15 @@ def _addresses() -> Check:
 
 
 def _ports() -> Check:
-    try:
-        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
-    except (OSError, ValueError):
-        first = 1024
-    allowed = first <= 80 or os.geteuid() == 0
-    found = "port 80 may be used" if allowed else "port 80 is refused: load balancers get a high port in their DNSName"
+    lost = lost_ports()
     mend = "sysctl net.ipv4.ip_unprivileged_port_start=80"
-    return Check("ports below 1024", found, None if allowed else mend, ok=allowed, needed=False)
+    return Check("ports below 1024", lost or "port 80 may be used", mend if lost else None, ok=not lost, needed=False)
+
+
+def _limits(environ: Mapping[str, str]) -> Check:
+    choice = expected_limiter(environ)
+    mend = "Run where systemd or a writable control group is there for this user, such as a login session."
+    return Check("limits of tasks", choice.text, mend if choice.lost else None, ok=not choice.lost, needed=False)
 
 
 def _api_port(environment: Environment | None, environ: Mapping[str, str]) -> Check:

@@ -48,6 +48,9 @@ class Environment:
     database_password_secret: str
     jwt_secret: str
     api_keys_secret: str
+    lock_table: str
+    audit_log_group: str
+    low_tasks_alarm: str
     image: Path | None
     """The image's manifest; None where the image is built elsewhere."""
     tag: str
@@ -72,6 +75,11 @@ class Environment:
             "image_tag": self.tag,
             **self.variables,
         }
+
+    @property
+    def lock_id(self) -> str:
+        """What the environment's lock is called in the table of locks."""
+        return f"{self.project}-{self.name}"
 
     def tags(self) -> dict[str, str]:
         """Return the tags that tell what the environment's Terraform made from everything else."""
@@ -117,6 +125,9 @@ class _EnvironmentTable(msgspec.Struct, frozen=True):
     database_password_secret: str | None = None
     jwt_secret: str | None = None
     api_keys_secret: str | None = None
+    lock_table: str | None = None
+    audit_log_group: str | None = None
+    low_tasks_alarm: str | None = None
     image: str | None = None
     tag: str = "v1.0.0"
     health_path: str = "/health"
@@ -210,6 +221,9 @@ def _environment(path: Path, project: str, name: str, values: dict[str, Any]) ->
         database_password_secret=table.database_password_secret or f"{project}/{name}/database-password",
         jwt_secret=table.jwt_secret or f"{project}/{name}/jwt-secret",
         api_keys_secret=table.api_keys_secret or f"{project}/{name}/api-keys",
+        lock_table=table.lock_table or f"{project}-lock-{name}",
+        audit_log_group=table.audit_log_group or f"/{project}/{name}/audit",
+        low_tasks_alarm=table.low_tasks_alarm or f"{project}-service-low-tasks-{name}",
         image=_absolute(base, table.image) if table.image else None,
         tag=table.tag,
         health_path=table.health_path,

@@ -6,15 +6,18 @@ import contextlib
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from miyabi.model.errors import Conflict, InvalidInput
 
-FORMAT = 1
-"""Version of the home's layout. A higher one was written by a newer Miyabi and is refused."""
+FORMAT = 2
+"""Version of the home's layout. A higher one was written by a newer Miyabi and is refused; `upgrade` mends a lower one.
+
+1: the journal is `state/journal.jsonl`. 2: it is a directory of segments, `state/journal/`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,18 @@ class Home:
         return self.root / "caches"
 
     @property
+    def audit(self) -> Path:
+        """Records of the audit that AWS has not taken yet, a directory for each environment of each cloud."""
+        return self.root / "audit"
+
+    @property
     def log(self) -> Path:
         return self.root / "log"
 
     def directories(self) -> tuple[Path, ...]:
         """Return every directory that Miyabi makes in a home."""
         cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.caches, self.log)
-        return (*cloud, self.terraform, self.aws, self.bin)
+        return (*cloud, self.terraform, self.aws, self.bin, self.audit)
 
     def create(self) -> None:
         """Make the directories, private to the user."""
@@ -146,6 +154,19 @@ class Home:
                 f"{self.instance_file} is damaged: {error}",
                 hint="Restore it from a backup, or remove the directory: the local cloud in it is lost.",
             ) from error
+
+    def upgrade(self) -> Instance | None:
+        """Bring a home of an earlier format to this one; return its record. Interrupted, it goes on where it was."""
+        instance = self.read_instance()
+        if instance is None or instance.format == FORMAT:
+            return instance
+        journal = self.state / "journal.jsonl"
+        if journal.exists():
+            make_private(self.state / "journal")
+            journal.replace(self.state / "journal" / "00000001.jsonl")
+        upgraded = replace(instance, format=FORMAT)
+        self.write_instance(upgraded)
+        return upgraded
 
     def write_instance(self, instance: Instance) -> None:
         """Record the instance, atomically."""

@@ -1,4 +1,4 @@
-"""What `miyabi init` writes into a user's repository: miyabi.toml, the image's manifest, the Terraform."""
+"""What `miyabi init` writes into a user's repository: miyabi.toml, the image's manifest, the Terraform, a pipeline."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import miyabi
 from miyabi.model.errors import Conflict, InvalidInput, NotFound
 
 TERRAFORM = "infrastructure/terraform"
+WORKFLOW = ".github/workflows/deploy.yml"
 _IGNORED = (".terraform", ".terraform.lock.hcl")
 _GITIGNORE = ".terraform/\n.terraform.lock.hcl\nterraform.tfstate*\n*.tfplan\n"
 
@@ -52,6 +53,9 @@ def miyabi_toml(scaffold: Scaffold) -> str:
         "database_password_secret": f"{project}/{environment}/database-password",
         "jwt_secret": f"{project}/{environment}/jwt-secret",
         "api_keys_secret": f"{project}/{environment}/api-keys",
+        "lock_table": f"{project}-lock-{environment}",
+        "audit_log_group": f"/{project}/{environment}/audit",
+        "low_tasks_alarm": f"{project}-service-low-tasks-{environment}",
     }
     words = {key: _key(key, scaffold.names.get(key), name) for key, name in derived.items()}
     words |= {
@@ -71,6 +75,12 @@ def miyabi_toml(scaffold: Scaffold) -> str:
 def image_toml(scaffold: Scaffold) -> str:
     """Return an annotated image manifest to start from."""
     return _fill("image.toml", {"project": scaffold.project, "port": str(scaffold.port)})
+
+
+def workflow(scaffold: Scaffold) -> bytes:
+    """Return the workflow for GitHub Actions that plans, builds, pushes and deploys."""
+    words = {"region": scaffold.region, "environment": scaffold.environment, "terraform": scaffold.terraform}
+    return _fill("deploy.yml", words).encode()
 
 
 def write_files(directory: Path, contents: Mapping[str, bytes], *, force: bool) -> None:

@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from miyabi.environment.control_groups import scope_prefix
 from miyabi.environment.home import Home, Instance
 from miyabi.environment.readiness import Port, Readiness, look_at_port, probe
 from miyabi.localcloud.processes import ProcessState
 from miyabi.localcloud.running import inspect
 from miyabi.localcloud.supervisor import wire
+from miyabi.localcloud.supervisor.identity import lineage
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
 from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, Unavailable
 
@@ -33,8 +35,11 @@ _KEPT_PREFIXES = ("LC_", "XDG_", "MIYABI_")
 
 
 def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subprocess.Popen[bytes]:
+    """Start the supervisor's guardian, which starts the supervisor."""
     # -P: the home, which is the working directory, is not a place to import from.
-    command = [sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--home", str(home.root.resolve())]
+    environment = _environment()
+    command = [*scope_prefix(os.environ), sys.executable, "-P", "-m", "miyabi.localcloud.supervisor", "--guarded"]
+    command += ["--home", str(home.root.resolve())]
     if control_command is not None:
         command += ["--control-command", json.dumps(list(control_command))]
     descriptor = os.open(_supervisor_log(home), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -42,7 +47,7 @@ def spawn_supervisor(home: Home, control_command: Sequence[str] | None) -> subpr
         return subprocess.Popen(
             command,
             cwd=home.root,
-            env=_environment(),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
@@ -62,12 +67,14 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1"}
 
 
-def await_supervisor(home: Home, begun: subprocess.Popen[bytes], until: float) -> None:
+def await_supervisor(home: Home, begun: subprocess.Popen[bytes], until: float) -> int:
+    """Wait until the supervisor whose guardian this is answers; return its pid."""
     client = BlockingSupervisorClient(home.run)
     while True:
         with contextlib.suppress(Unavailable):
-            if client.pid() == begun.pid:
-                return
+            pid = client.pid()
+            if begun.pid in lineage(pid):
+                return pid
         code = begun.poll()
         if code is not None:
             raise Failed(

@@ -15,7 +15,7 @@ from miyabi.localcloud.launch import await_control, await_supervisor, check_port
 from miyabi.localcloud.running import Running, inspect, supervisor_of
 from miyabi.localcloud.supervisor.identity import Identity, sweep
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
-from miyabi.model.errors import Conflict, Failed, MiyabiError, NotFound
+from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, NotFound
 
 __all__ = ["Progress", "Running", "exclusive", "inspect", "start", "stop"]
 
@@ -26,7 +26,13 @@ Progress = Callable[[str], None]
 def exclusive(home: Home) -> Iterator[None]:
     """Hold the right to start or stop this local cloud. Conflict: another command holds it."""
     home.create()
-    lock = os.open(home.root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(home.root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InvalidInput(
+            f"{home.root} cannot be written to: {error.strerror}",
+            hint="Mount it for writing, or let MIYABI_HOME name a directory that is yours.",
+        ) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,9 +73,10 @@ def start(
     try:
         if supervisor_of(home) is None:
             _make_room(home, instance)
+            home.upgrade()
             begun = spawn_supervisor(home, control_command)
-            await_supervisor(home, begun, until)
-            say(f"supervisor started (pid {begun.pid})")
+            pid = await_supervisor(home, begun, until)
+            say(f"supervisor started (pid {pid})")
         await_control(home, instance, until)
         say(f"control plane answers at {instance.endpoint}")
     except BaseException:
@@ -102,8 +109,6 @@ def stop(home: Home, *, deadline_seconds: float = 30.0) -> bool:
                     f"the supervisor of {home.root} (pid {supervisor.pid}) does not end, not even by SIGKILL",
                     hint=f"Look at /proc/{supervisor.pid}/status.",
                 )
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(supervisor.pid, os.WNOHANG)  # where this very process started it
     sweep(root)
     return True
 
@@ -117,6 +122,9 @@ def _undo(home: Home, begun: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(MiyabiError):
         stop(home, deadline_seconds=10)
     if begun.poll() is None:  # interrupted before it could be asked: it has no children yet
+        begun.terminate()  # the guardian passes it on
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            begun.wait(5)
         begun.kill()
         begun.wait()
 

@@ -20,6 +20,10 @@ class ProcessSpec:
     """The file that standard output and error are appended to."""
     restart: bool = False
     """Start it again, with back-off, when it ends by itself."""
+    cpu_units: int = 0
+    """The CPU that it may use, 1024 a vCPU; 0: no limit."""
+    memory_bytes: int = 0
+    """The memory at which it is killed; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,7 @@ class ProcessState:
     """As a shell reports it: 128 + n where signal n ended it. None while it runs."""
     ended_at: float | None = None
     restarts: int = field(default=0)
+    out_of_memory: bool = False
+    """It ended because it used more memory than it may."""
+    reason: str = ""
+    """Why it was, or is about to be, started again; why it ended where it is not."""

@@ -64,6 +64,10 @@ class SupervisorClient:
         body = await self._ask({"op": "list"})
         return tuple(wire.state_of(state) for state in body["processes"])
 
+    async def alive(self, name: str) -> None:
+        """Say that the process of this name works. It is killed when it has said so and then is silent too long."""
+        await self._ask({"op": "alive", "name": name})
+
     async def forget(self, name: str) -> None:
         """Drop the record of a process that ended. NotFound: there is none. Conflict: it runs."""
         await self._ask({"op": "forget", "name": name})

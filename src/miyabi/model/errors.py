@@ -87,3 +87,12 @@ class Failed(MiyabiError):
 
 class Internal(MiyabiError):
     """A bug in Miyabi."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user interrupted a run (exit 130); says what is left, and how to go on."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

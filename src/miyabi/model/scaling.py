@@ -78,3 +78,51 @@ class TrackingAlarm:
     comparison_operator: str
     threshold: float
     evaluation_periods: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledAction:
+    """A change of a scalable target's bounds at a given time, once or again and again."""
+
+    arn: str
+    name: str
+    resource_id: str
+    dimension: str
+    schedule: str
+    """`at(...)`, `rate(...)` or `cron(...)`."""
+    timezone: str
+    created_at: datetime
+    start: datetime | None = None
+    end: datetime | None = None
+    min_capacity: int | None = None
+    max_capacity: int | None = None
+    next_due: datetime | None = None
+    """None: it will not be due again."""
+
+    @property
+    def key(self) -> str:
+        """Key of the row."""
+        return f"{self.resource_id}|{self.dimension}|{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingActivity:
+    """What scaling did, and why."""
+
+    id: str
+    resource_id: str
+    dimension: str
+    description: str
+    cause: str
+    started_at: datetime
+    status: str
+    """`InProgress` until the service has as many tasks as it should, then `Successful`."""
+    message: str
+    ended_at: datetime | None = None
+    desired_count: int | None = None
+    """What the service was set to; None where only the bounds were."""
+
+    @property
+    def key(self) -> str:
+        """Key of the row: they sort by time."""
+        return f"{self.resource_id}|{self.dimension}|{self.started_at.isoformat()}|{self.id}"

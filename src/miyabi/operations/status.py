@@ -181,7 +181,7 @@ def describe_environment(cloud: Cloud, names: EnvironmentNames) -> EnvironmentSt
     group = found(f"target group '{names.target_group}'", lambda: _target_group(cloud, names))
     targets: tuple[TargetStatus, ...] = ()
     if group is not None:
-        targets = found("its targets", lambda: _targets(cloud, group)) or ()
+        targets = found("its targets", lambda: describe_targets(cloud, group)) or ()
     tasks: tuple[TaskStatus, ...] = ()
     if service is not None:
         health = {target.id: target.health for target in targets}
@@ -195,7 +195,7 @@ def describe_service(cloud: Cloud, names: EnvironmentNames) -> ServiceStatus | N
     answer = cloud.client("ecs").describe_services(cluster=names.cluster, services=[names.service])
     for service in answer["services"]:
         if service["status"] != "INACTIVE":
-            return _service(service)
+            return service_status(service)
     return None
 
 
@@ -220,7 +220,8 @@ def _cluster(cloud: Cloud, names: EnvironmentNames) -> ClusterStatus | None:
     return None
 
 
-def _service(service: ServiceTypeDef) -> ServiceStatus:
+def service_status(service: ServiceTypeDef, *, events: int = _EVENTS) -> ServiceStatus:
+    """Return what ECS answered about a service, with its latest events."""
     deployments = sorted(service.get("deployments", []), key=lambda one: one["status"] != "PRIMARY")
     return ServiceStatus(
         name=service["serviceName"],
@@ -244,7 +245,7 @@ def _service(service: ServiceTypeDef) -> ServiceStatus:
             for one in deployments
         ),
         events=tuple(
-            ServiceEvent(event.get("createdAt"), event["message"]) for event in service.get("events", [])[:_EVENTS]
+            ServiceEvent(event.get("createdAt"), event["message"]) for event in service.get("events", [])[:events]
         ),
     )
 
@@ -310,7 +311,8 @@ def _target_group(cloud: Cloud, names: EnvironmentNames) -> str | None:
     return None
 
 
-def _targets(cloud: Cloud, target_group: str) -> tuple[TargetStatus, ...]:
+def describe_targets(cloud: Cloud, target_group: str) -> tuple[TargetStatus, ...]:
+    """Describe the targets of a target group, by its ARN."""
     answer = cloud.client("elbv2").describe_target_health(TargetGroupArn=target_group)
     targets = [
         TargetStatus(

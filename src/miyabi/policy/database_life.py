@@ -17,6 +17,8 @@ LONGEST_STOP = timedelta(days=7)
 """RDS starts an instance that was stopped this long."""
 _SHUTDOWN = timedelta(seconds=60)
 """How long a server may take to write everything down before it is stopped at once. Ours."""
+_QUIT = timedelta(seconds=5)
+"""How long one that was stopped at once may take to end. Ours."""
 _HOPELESS = 3
 """After how many failed starts in a row an instance has failed. Ours."""
 _PATIENCE = timedelta(minutes=2)
@@ -37,6 +39,8 @@ class Step(Enum):
     """Let the server end its sessions, write everything down and end."""
     KILL = auto()
     """End the server at once; its next start recovers."""
+    DESTROY = auto()
+    """End the server by SIGKILL: it hangs."""
     PREPARE = auto()
     """Make users and database, set the password."""
     RELOAD = auto()
@@ -71,6 +75,10 @@ class Seen:
     """Why it ended, as it said itself."""
     stop_asked_at: datetime | None = None
     """When the running server was asked to stop."""
+    crashed: bool = False
+    """The server before the running one ended unasked, and the instance may still be reported available."""
+    hangs: str | None = None
+    """Why the running server counts as hung; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
         return NextStep(Step.START, "the server does not run")
     if seen.running and _restart_due(instance, seen):
         return _stopping(seen, now)
-    if not seen.answering:
+    unnoticed = seen.crashed and instance.status is InstanceStatus.AVAILABLE
+    if unnoticed or seen.hangs is not None or not seen.answering:
         return _silent(instance, seen, now)
     return _answering(instance, group, now)
 
@@ -116,6 +125,8 @@ def _serving(instance: DbInstance, seen: Seen, group: ParameterGroup, now: datet
 def _stopping(seen: Seen, now: datetime) -> NextStep:
     if seen.stop_asked_at is None:
         return NextStep(Step.STOP, "the server has to end")
+    if now - seen.stop_asked_at >= _SHUTDOWN + _QUIT:
+        return NextStep(Step.DESTROY, f"it did not even end at once within {_QUIT.total_seconds():.0f} s")
     if now - seen.stop_asked_at >= _SHUTDOWN:
         return NextStep(Step.KILL, f"it did not stop within {_SHUTDOWN.total_seconds():.0f} s")
     return NextStep(Step.WAIT, "stopping")
@@ -135,8 +146,11 @@ def _restart_due(instance: DbInstance, seen: Seen) -> bool:
 
 
 def _silent(instance: DbInstance, seen: Seen, now: datetime) -> NextStep:
-    if instance.status is InstanceStatus.AVAILABLE:
-        return _settle(InstanceStatus.STARTING, "the server does not answer")
+    if instance.status is InstanceStatus.AVAILABLE:  # first, so that it is not reported while the server is away
+        why = "has ended and is started again" if seen.crashed else "does not answer"
+        return _settle(InstanceStatus.STARTING, f"the server {why}")
+    if seen.hangs is not None:
+        return NextStep(Step.DESTROY, seen.hangs)
     if seen.silent_since is not None and now - seen.silent_since >= _PATIENCE:
         return _failed(instance, f"the server has not answered for {_PATIENCE.total_seconds():.0f} s")
     return NextStep(Step.WAIT, "the server starts", _STARTING)

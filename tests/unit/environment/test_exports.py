@@ -127,6 +127,26 @@ def test_an_aws_that_does_not_know_the_variable_gets_one_in_front(tmp_path: Path
     assert json.loads((home.aws / "cli.json").read_text())["version"] == [2, 9, 19]
 
 
+def test_version_1_gets_the_logs_tail_that_it_lacks(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    real = tmp_path / "bin" / "aws"
+    real.parent.mkdir()
+    real.write_text('#!/bin/sh\necho "$@"\n')
+    real.chmod(0o755)
+    cli = AwsCli(str(real), (1, 46, 3))
+    assert not cli.complete
+    put_in_front(home, cli)
+    environ = {"PATH": f"{home.bin}:/usr/bin:/bin", "AWS_ENDPOINT_URL": "http://127.0.0.1:4599"}
+    ran = subprocess.run(
+        ["aws", "logs", "describe-log-groups"], env=environ, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["logs", "describe-log-groups"]
+    helped = subprocess.run(["aws", "logs", "tail", "--help"], env=environ, capture_output=True, text=True, check=True)
+    assert "--filter-pattern" in helped.stdout
+
+
 def test_newer_ones_are_left_alone() -> None:
+    assert AwsCli("aws", (2, 13, 0)).complete
     for version, honours in (((2, 13, 0), True), ((1, 46, 3), True), ((1, 27, 0), False), ((3, 0, 0), True)):
         assert AwsCli("aws", version).honours_endpoint is honours

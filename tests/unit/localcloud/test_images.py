@@ -20,6 +20,13 @@ from miyabi.model.image import Bundle, ImageManifest
 from miyabi.operations.bundle import make_bundle
 
 
+@pytest.fixture(params=["filter", "no filter"], autouse=True)
+def extraction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test also as Python before 3.11.4 does, which has no filter for archives."""
+    if request.param == "no filter":
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
@@ -120,6 +127,7 @@ def layer_with(name: str, *, link: str | None = None) -> bytes:
         (layer_with("app/x")[:-20], "cannot be unpacked"),
         (layer_with("../outside"), "cannot be unpacked"),
         (layer_with("app/link", link="/etc/passwd"), "cannot be unpacked"),
+        (layer_with("app/link", link="../../etc/passwd"), "cannot be unpacked"),
         (None, "layer is missing"),
     ],
 )

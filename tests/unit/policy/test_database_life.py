@@ -128,6 +128,30 @@ def test_lost_data_is_a_failure_and_never_a_new_database() -> None:
     assert (lost.step, lost.status) == (Step.SETTLE, InstanceStatus.FAILED)
 
 
+def test_a_crash_is_reported_even_where_the_next_server_answers_already() -> None:
+    crashed = dataclasses.replace(SERVING, crashed=True)
+    assert step(instance(), crashed).status is InstanceStatus.STARTING
+    assert step(instance(InstanceStatus.STARTING), crashed).status is InstanceStatus.AVAILABLE
+
+
+def test_a_server_that_hangs_is_destroyed_and_then_started() -> None:
+    hung = dataclasses.replace(SERVING, hangs="PostgreSQL runs but has not answered for 9 s")
+    assert step(instance(), hung).status is InstanceStatus.STARTING  # it is not available when it is killed
+    killed = step(instance(InstanceStatus.STARTING), hung)
+    assert (killed.step, killed.reason) == (Step.DESTROY, hung.hangs)
+    assert step(instance(InstanceStatus.STARTING), Seen(True)).step is Step.START
+
+
+@pytest.mark.parametrize("status", [InstanceStatus.STOPPING, InstanceStatus.DELETING])
+def test_a_server_that_does_not_stop_is_ended_ever_harder(status: InstanceStatus) -> None:
+    def after(seconds: float) -> Step:
+        asked_at = NOW - timedelta(seconds=seconds)
+        return step(instance(status), dataclasses.replace(SERVING, stop_asked_at=asked_at)).step
+
+    assert step(instance(status), SERVING).step is Step.STOP
+    assert [after(seconds) for seconds in (59, 60, 64, 65)] == [Step.WAIT, Step.KILL, Step.KILL, Step.DESTROY]
+
+
 def test_changes_wait_for_the_maintenance_window() -> None:
     row = instance(pending={"DBInstanceClass": "db.t3.small"})
     assert step(row, SERVING).step is Step.WAIT

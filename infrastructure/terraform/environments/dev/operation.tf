@@ -62,7 +62,28 @@ module "deploy_policy" {
   repository_arn       = module.registry.repository_arn
   cluster_name         = module.service.cluster_name
   service_name         = module.service.service_name
+  task_family          = coalesce(var.task_family, "${var.name}-app-${var.environment}")
+  log_group_name       = module.logs.log_group_name
+  lock_table_name      = module.lock_table.table_name
+  audit_log_group_name = module.logs.audit_log_group_name
   image_parameter_name = module.service.image_parameter_name
   execution_role_arn   = module.roles.execution_role_arn
   task_role_arn        = module.roles.task_role_arn
+}
+
+module "operator_policy" {
+  source = "../../modules/operator_policy"
+
+  name                 = var.name
+  environment          = var.environment
+  account_id           = var.account_id
+  region               = var.region
+  cluster_name         = module.service.cluster_name
+  service_name         = module.service.service_name
+  log_group_name       = module.logs.log_group_name
+  lock_table_name      = module.lock_table.table_name
+  audit_log_group_name = module.logs.audit_log_group_name
+  image_parameter_name = module.service.image_parameter_name
+  low_tasks_alarm_name = module.alarms.low_tasks_alarm_name
+  secret_arns          = [module.secrets.database_password_arn, module.secrets.jwt_secret_arn, module.secrets.api_keys_arn]
 }

@@ -107,3 +107,8 @@ output "deploy_policy_arn" {
   description = "Policy for whoever deploys."
   value       = module.deploy_policy.policy_arn
 }
+
+output "operator_policy_arn" {
+  description = "Policy for whoever operates."
+  value       = module.operator_policy.policy_arn
+}

@@ -2,6 +2,11 @@
 provider "aws" {
   region = var.region
 
+  # What operations remember about the service is theirs: how it was before a stop, until when an override holds.
+  ignore_tags {
+    key_prefixes = ["miyabi:stopped-", "miyabi:override-"]
+  }
+
   default_tags {
     tags = {
       Project            = var.name

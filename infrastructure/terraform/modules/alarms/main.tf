@@ -79,4 +79,9 @@ resource "aws_cloudwatch_metric_alarm" "low_tasks" {
   treat_missing_data  = "breaching"
   alarm_actions       = [aws_sns_topic.this.arn]
   ok_actions          = [aws_sns_topic.this.arn]
+
+  # `miyabi service stop` silences it until the service is resumed.
+  lifecycle {
+    ignore_changes = [actions_enabled]
+  }
 }

@@ -14,3 +14,8 @@ output "dashboard_name" {
   description = "Name of the dashboard."
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
+
+output "low_tasks_alarm_name" {
+  description = "Alarm that goes off when too few tasks run."
+  value       = aws_cloudwatch_metric_alarm.low_tasks.alarm_name
+}

@@ -1,3 +1,8 @@
+locals {
+  ecs  = "arn:aws:ecs:${var.region}:${var.account_id}"
+  logs = "arn:aws:logs:${var.region}:${var.account_id}"
+}
+
 data "aws_iam_policy_document" "this" {
   statement {
     sid       = "LogInToRegistry"
@@ -37,7 +42,52 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "Service"
     actions   = ["ecs:DescribeServices", "ecs:UpdateService"]
-    resources = ["arn:aws:ecs:${var.region}:${var.account_id}:service/${var.cluster_name}/${var.service_name}"]
+    resources = ["${local.ecs}:service/${var.cluster_name}/${var.service_name}"]
+  }
+
+  # Tags on a revision say that it ran steadily.
+  statement {
+    sid       = "TagRevisions"
+    actions   = ["ecs:TagResource"]
+    resources = ["${local.ecs}:task-definition/${var.task_family}:*"]
+  }
+
+  # What is said of a deployment that failed: why its tasks stopped, and what they printed last.
+  statement {
+    sid       = "ListTasks"
+    actions   = ["ecs:ListTasks"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = ["${local.ecs}:cluster/${var.cluster_name}"]
+    }
+  }
+
+  statement {
+    sid       = "DescribeTasks"
+    actions   = ["ecs:DescribeTasks"]
+    resources = ["${local.ecs}:task/${var.cluster_name}/*"]
+  }
+
+  statement {
+    sid       = "LastLines"
+    actions   = ["logs:GetLogEvents"]
+    resources = ["${local.logs}:log-group:${var.log_group_name}:*"]
+  }
+
+  # Each change holds the environment's lock and is written down.
+  statement {
+    sid       = "Lock"
+    actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    resources = ["arn:aws:dynamodb:${var.region}:${var.account_id}:table/${var.lock_table_name}"]
+  }
+
+  statement {
+    sid       = "Audit"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${local.logs}:log-group:${var.audit_log_group_name}:*"]
   }
 
   statement {

@@ -60,6 +60,30 @@ variable "service_name" {
   nullable    = false
 }
 
+variable "task_family" {
+  description = "Family of the task definition."
+  type        = string
+  nullable    = false
+}
+
+variable "log_group_name" {
+  description = "Log group of the tasks."
+  type        = string
+  nullable    = false
+}
+
+variable "lock_table_name" {
+  description = "Table of the environment's lock."
+  type        = string
+  nullable    = false
+}
+
+variable "audit_log_group_name" {
+  description = "Log group of the audit."
+  type        = string
+  nullable    = false
+}
+
 variable "image_parameter_name" {
   description = "SSM parameter that says which image runs."
   type        = string

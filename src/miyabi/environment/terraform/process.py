@@ -18,15 +18,6 @@ _LOOK_SECONDS = 0.05
 _SAY_SECONDS = 5.0
 
 
-class Interrupted(KeyboardInterrupt):
-    """The user interrupted a run; says what is left, and how to go on."""
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a run ended."""

@@ -25,10 +25,10 @@ from miyabi.environment.terraform.events import (
     parse_event,
 )
 from miyabi.environment.terraform.failures import failure_of
-from miyabi.environment.terraform.process import Ended, Interrupted, follow
+from miyabi.environment.terraform.process import Ended, follow
 from miyabi.environment.terraform.program import Program
 from miyabi.environment.terraform.state import Applied, State, read_applied, read_state
-from miyabi.model.errors import Unavailable
+from miyabi.model.errors import Interrupted, Unavailable
 
 OnEvent = Callable[[Event], None]
 

@@ -21,7 +21,7 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(0o077)
     try:
-        instance = home.read_instance()
+        instance = home.upgrade()
         if instance is None:
             raise NotFound(f"no local cloud was made in {home.root}", hint="miyabi up makes one")
         gc.disable()  # until `serve` has loaded and replayed everything: a quarter of the start

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 
 from miyabi.environment.home import Instance
+from miyabi.localcloud.control.authorization import Border, Principals
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, retry_key
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.engine import Engine
@@ -71,12 +73,15 @@ class Api:
         self._keys = keys
         self._services = services
         self._tasks = tasks
+        self._border = Border(Principals(instance.account, keys), tasks.roles_of)
         self._kept = KeptAnswers(engine.store)
         self._hosts = {f"{name}:{instance.api_port}" for name in ("127.0.0.1", "localhost")}
         self.work = Work()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request; a WebSocket is refused with 403."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -90,17 +95,24 @@ class Api:
             status, out, content = await self._route(path, incoming, request_id)
         except ServiceException as error:
             status, out, content = refusal(protocol_seen(headers), error.code, str(error.message), request_id)
+        except sqlite3.OperationalError as error:  # a full disk: the transaction was taken back
+            log.error("%s %s was refused: %s", scope["method"], path, error)  # noqa: TRY400 - no traceback each time
+            text = f"The local cloud cannot record this now: {error}."
+            status, out, content = refusal(protocol_seen(headers), "ServiceUnavailable", text, request_id)
         except Exception as error:
             log.exception("internal error answering %s %s", scope["method"], path)
             status, out, content = refusal(protocol_seen(headers), "InternalFailure", str(error), request_id)
         out.setdefault("x-amzn-RequestId", request_id)
-        out["Content-Length"] = str(len(content))
+        if scope["method"] != "HEAD" or "content-length" not in map(str.lower, out):
+            out = {name: value for name, value in out.items() if name.lower() != "content-length"}
+            out["Content-Length"] = str(len(content))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in out.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
     def _refuse_strangers(self, headers: Mapping[str, str]) -> None:
-        if "origin" in headers:
+        # Browsers say so even where they send no Origin: an image, a form, a navigation from another page.
+        if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
             raise ApiError("AccessDenied", "Requests from web pages are refused.")
         if headers.get("host", "") not in self._hosts:
             raise ApiError("AccessDenied", "This API answers on its own loopback address only.")
@@ -131,6 +143,8 @@ class Api:
         _require_region(scope.region)
         request = _moto_request(incoming)
         call = call_of(request, scope.service)
+        if not self._keys.is_administrator(scope.access_key):
+            self._border.check(scope.access_key, request, call, incoming.headers, region=scope.region, now=now)
         caller = Caller(self._instance.account, scope.region, scope.access_key, now)
         live = self._services.get(_SIGNING_NAMES.get(scope.service, scope.service))
         if live is not None and (live.whole or hasattr(live, xform_name(call.operation))):

@@ -33,11 +33,16 @@ class TaskCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Holder:
     """Who a key belongs to."""
 
     arn: str
+    """Of a role the session's."""
     user_id: str
+    role_arn: str = ""
+    user_name: str = ""
+    session_policy: str = ""
+    """A document that a role's session was limited by."""
 
 
 class Keys:
@@ -69,18 +74,31 @@ class Keys:
             return str(found.secret_access_key)
         raise _invalid()
 
-    def identity(self, access_key: str) -> Identity | None:
-        """Return whose key it is, or None where moto's STS knows better."""
+    def is_administrator(self, access_key: str) -> bool:
+        """Say whether it is the instance's own key, to which no policy applies."""
+        return access_key == self._instance.access_key
+
+    def holder(self, access_key: str) -> Holder:
+        """Return whose key it is. Raises `ApiError` InvalidClientTokenId where it is nobody's."""
         account = self._instance.account
-        if access_key == self._instance.access_key:
-            return Identity(
-                f"arn:aws:iam::{account}:user/{LOCAL_USER}", f"AIDA{self._instance.instance_id.upper():0>16}"
-            )
+        if self.is_administrator(access_key):
+            user_id = f"AIDA{self._instance.instance_id.upper():0>16}"
+            return Holder(f"arn:aws:iam::{account}:user/{LOCAL_USER}", user_id, user_name=LOCAL_USER)
         task = self._tasks.get("*", access_key)
-        if task is None:
-            return None
-        role, session = task.role_arn.rpartition("/")[2], task.task_arn.rpartition("/")[2]
-        return Identity(f"arn:aws:sts::{account}:assumed-role/{role}/{session}", f"AROA{role}:{session}")
+        if task is not None:
+            role, session = task.role_arn.rpartition("/")[2], task.task_arn.rpartition("/")[2]
+            arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
+            return Holder(arn, f"AROA{role}:{session}", role_arn=task.role_arn)
+        assumed = sts_backends[account]["aws"].get_assumed_role_from_access_key(access_key)
+        if assumed is not None:
+            policy = str(assumed.policy or "")
+            return Holder(str(assumed.arn), str(assumed.user_id), str(assumed.role_arn), session_policy=policy)
+        key = iam_backends[account]["aws"].access_keys.get(access_key)
+        if key is None:
+            raise _invalid()
+        user = iam_backends[account]["aws"].users.get(str(key.user_name))
+        arn = str(user.arn) if user is not None else f"arn:aws:iam::{account}:user/{key.user_name}"
+        return Holder(arn, str(user.id) if user is not None else access_key, user_name=str(key.user_name))
 
     def issue(self, role_arn: str, task_arn: str, path_token: str, *, now: datetime) -> TaskCredentials:
         """Return the task's credentials, fresh ones where less than an hour is left."""
@@ -117,17 +135,8 @@ class Identities(LiveService):
 
     def get_caller_identity(self, caller: Caller, _: Params) -> Result:
         """Answer with the user of the instance's key or the role of a task's."""
-        identity = self._keys.identity(caller.access_key)
-        if identity is None:
-            role = sts_backends[caller.account]["aws"].get_assumed_role_from_access_key(caller.access_key)
-            key = iam_backends[caller.account]["aws"].access_keys.get(caller.access_key)
-            if role is not None:
-                identity = Identity(str(role.arn), str(role.user_id))
-            elif key is not None:
-                identity = Identity(f"arn:aws:iam::{caller.account}:user/{key.user_name}", caller.access_key)
-            else:
-                raise _invalid()
-        return {"Account": caller.account, "Arn": identity.arn, "UserId": identity.user_id}
+        holder = self._keys.holder(caller.access_key)
+        return {"Account": caller.account, "Arn": holder.arn, "UserId": holder.user_id}
 
 
 def _check_session(expected: str, expires_at: datetime, token: str | None, now: datetime) -> None:

@@ -58,6 +58,10 @@ class Engine:
         self._event_loop = asyncio.get_running_loop()
         return await self._event_loop.run_in_executor(self._worker, inside)
 
+    async def idle(self) -> None:
+        """Wait until the worker has done what was asked of it before."""
+        await asyncio.get_running_loop().run_in_executor(self._worker, lambda: None)
+
     def wake(self) -> None:
         """Let every loop look now. Callable from any thread."""
         if self._event_loop is not None:

@@ -13,13 +13,16 @@ from miyabi.localcloud.control.signature import read_scope
 
 _STATUSES = {
     "AccessDenied": 403,
+    "AuthorizationError": 403,
     "ExpiredToken": 403,
     "IncompleteSignature": 403,
     "InternalFailure": 500,
     "InvalidClientTokenId": 403,
     "MissingAuthenticationToken": 403,
     "RequestEntityTooLarge": 413,
+    "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
+    "UnauthorizedOperation": 403,
     "UnknownPath": 404,
 }
 

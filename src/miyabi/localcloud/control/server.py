@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import time
@@ -14,13 +15,12 @@ import uvicorn
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
-from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, ScheduleLoop
 from miyabi.localcloud.control.budgets import Budgets
-from miyabi.localcloud.control.cloudwatch import PolicyAlarms, install_cloudwatch
+from miyabi.localcloud.control.cloudwatch import PolicyAlarms
+from miyabi.localcloud.control.compaction import CompactionLoop
 from miyabi.localcloud.control.credentials import Identities, Keys
-from miyabi.localcloud.control.ec2 import install_ec2
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
-from miyabi.localcloud.control.ecr_images import install_ecr
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
 from miyabi.localcloud.control.ecs.tables import EcsTables
@@ -29,8 +29,10 @@ from miyabi.localcloud.control.elasticache import ElastiCache, NodeLoop
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine, Loop
 from miyabi.localcloud.control.journal import Journal
+from miyabi.localcloud.control.log_rotation import LogRotationLoop
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
 from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
+from miyabi.localcloud.control.rebuilding import stock_services
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -41,10 +43,13 @@ from miyabi.localcloud.data.images import Blobs, discard_unfinished
 from miyabi.localcloud.data.postgresql import PostgresDriver
 from miyabi.localcloud.data.postgresql_binaries import Launch, find_binaries
 from miyabi.localcloud.data.server_certificate import Authority
+from miyabi.localcloud.supervisor.wire import CONTROL
 from miyabi.localcloud.supervisor_client import SupervisorClient
-from miyabi.model.errors import Unavailable
+from miyabi.model.errors import MiyabiError, Unavailable
 
 log = logging.getLogger(__name__)
+
+_ALIVE_EVERY = timedelta(seconds=2)
 
 
 def serve(home: Home, instance: Instance) -> None:
@@ -52,10 +57,7 @@ def serve(home: Home, instance: Instance) -> None:
     began = time.monotonic()
     store = Store(home.state / "control.sqlite")
     engine = Engine(store)
-    stock = StockServices(instance.account)
-    install_ec2()
-    install_cloudwatch()
-    install_ecr(Blobs(home))
+    stock = stock_services(home, instance)
     discard_unfinished(home)
     journal = Journal(home.state, stock)
     replayed = journal.replay()
@@ -80,11 +82,12 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
+    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
     services = (
         Ecs(tables, keys, ensure_network),
         elbv2,
         elasticache,
-        ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake),
+        autoscaling,
         Budgets(engine.store),
         logs,
         rds,
@@ -93,14 +96,18 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     )
     checks = CheckLoop(engine, elbv2)
     loops: tuple[Loop, ...] = (
-        ServiceLoop(engine, tables, elbv2, instance.account),
+        # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        checks,
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        ServiceLoop(engine, tables, elbv2, instance.account),
+        checks,
         NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
+        ScheduleLoop(engine, autoscaling),
+        CompactionLoop(engine, journal, home),
+        LogRotationLoop(home),
     )
     api = Api(
         instance,
@@ -126,6 +133,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     )
     running = [asyncio.create_task(engine.supervise(loop), name=loop.name) for loop in loops]
     running.append(asyncio.create_task(_wake_on_exits(engine, supervisor), name="exits"))
+    running.append(asyncio.create_task(_say_alive(engine, supervisor), name="alive"))
     try:
         await server.serve()
     finally:
@@ -147,3 +155,12 @@ async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:
         except Exception:
             log.exception("watching the supervisor failed; trying again")
         await asyncio.sleep(timedelta(seconds=1).total_seconds())
+
+
+async def _say_alive(engine: Engine, supervisor: SupervisorClient) -> None:
+    """Tell the supervisor regularly that both the loop and the worker thread get on with their work."""
+    while True:
+        await engine.idle()
+        with contextlib.suppress(MiyabiError, OSError):
+            await supervisor.alive(CONTROL)
+        await asyncio.sleep(_ALIVE_EVERY.total_seconds())

@@ -99,6 +99,10 @@ class StockServices:
         if fresh and not self._nested:
             self.notice(name, region, at)
 
+    def ready(self) -> list[tuple[str, str]]:
+        """Return the backends that requests have used: service and region, in moto's names."""
+        return sorted(self._ready)
+
     def answer(self, name: str, request: Request, call: Call) -> Answer:
         """Run one request through a moto service whose backend exists. What goes wrong inside is an answer too."""
         try:
@@ -180,11 +184,9 @@ def _finish(request: Request, view: Callable[..., Any], call: Call) -> Answer:
         return _refusal(call, code, message)
     status, headers, body = result if len(result) == 3 else (200, {}, result)
     content = body.encode() if isinstance(body, str) else bytes(body or b"")
-    kept = {
-        str(name): str(value)
-        for name, value in headers.items()
-        if str(name).lower() not in {"status", "content-length"}
-    }
+    # The answer to HEAD has no body, but the length of the one that GET would bring.
+    dropped = {"status"} if request.method == "HEAD" else {"status", "content-length"}
+    kept = {str(name): str(value) for name, value in headers.items() if str(name).lower() not in dropped}
     return int(status), kept, content
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
+from miyabi.localcloud.control.sqlite import open_database
 from miyabi.model.errors import Internal
 
 Row = TypeVar("Row")
@@ -31,11 +31,7 @@ class Store:
     """One SQLite file with the rows of every live service."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.connection.execute("PRAGMA journal_mode=WAL")
-        self.connection.execute("PRAGMA synchronous=NORMAL")
-        self.connection.executescript(_SCHEMA)
-        path.chmod(0o600)
+        self.connection = open_database(path, (_SCHEMA,))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

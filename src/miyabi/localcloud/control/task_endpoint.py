@@ -15,7 +15,7 @@ import msgspec
 
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.ecs.tables import EcsTables
-from miyabi.localcloud.control.service import Answer
+from miyabi.localcloud.control.service import Answer, ApiError
 from miyabi.model.ecs import Container, Task, TaskDefinition, TaskStatus
 
 
@@ -25,6 +25,14 @@ class TaskEndpoint:
     def __init__(self, tables: EcsTables, keys: Keys) -> None:
         self._tables = tables
         self._keys = keys
+
+    def roles_of(self, region: str, task_definition: str) -> tuple[str, ...]:
+        """Return the roles that a task definition passes to its tasks; none where there is no such definition."""
+        try:
+            given = self._tables.definition(region, task_definition).definition
+        except ApiError:
+            return ()
+        return tuple(str(given[name]) for name in ("taskRoleArn", "executionRoleArn") if given.get(name))
 
     def answer(self, path: str, _: Mapping[str, str], now: datetime) -> Answer:
         """Answer a GET below `/_ecs/`."""

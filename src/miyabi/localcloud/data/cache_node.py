@@ -39,6 +39,10 @@ class Refused(Exception):
     """The node answered with an error."""
 
 
+class Silent(Exception):
+    """The node says nothing."""
+
+
 class Processes(Protocol):
     """The part of the supervisor that the driver needs."""
 
@@ -109,10 +113,15 @@ class CacheDriver:
         await self._processes.start(spec)
 
     async def run_id(self, node: NodeAt) -> str | None:
-        """Return the id of the process that answers PING with PONG; None where none does or it is still loading."""
+        """Return the id of the process that answers PING with PONG; None where none does or it is still loading.
+
+        Silent: it takes the question and says nothing within the deadline.
+        """
         try:
             pong, server = await self._ask(node, ("PING",), ("INFO", "server"))
-        except (OSError, Refused, TimeoutError, ValueError):
+        except TimeoutError as error:
+            raise Silent(f"{node.name} does not answer within {_ANSWER_SECONDS:.0f} s") from error
+        except (OSError, Refused, ValueError):
             return None
         if pong != "PONG":
             return None

@@ -167,6 +167,12 @@ class HaproxyDriver:
         self._file.unlink(missing_ok=True)
         (self._home.run / _SOCKET).unlink(missing_ok=True)
 
+    async def kill(self) -> None:
+        """End master and workers at once, without regard for open requests."""
+        with contextlib.suppress(NotFound, Conflict):
+            await self._processes.signal(NAME, signals.SIGKILL)
+        await self._ended()
+
     async def set_states(self, seen: Observed, states: Iterable[tuple[str, str, ServerState]]) -> None:
         """Set servers' states: (backend, server, state)."""
         await self._ask_worker(

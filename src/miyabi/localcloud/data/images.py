@@ -195,7 +195,7 @@ def _unpack_layer(images: Path, layer: Path, root: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=images, prefix=_UNFINISHED))
     try:
         with tarfile.open(layer, "r:gz") as archive:
-            archive.extractall(fresh, filter="data")
+            _extract(archive, fresh)
         _make_read_only(fresh)
         with contextlib.suppress(OSError):
             fresh.rename(root)
@@ -206,6 +206,23 @@ def _unpack_layer(images: Path, layer: Path, root: Path) -> None:
     finally:
         if fresh.exists():
             remove_tree(fresh)
+
+
+def _extract(archive: tarfile.TarFile, target: Path) -> None:
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(target, filter="data")
+        return
+    # Python before 3.11.4 has no such filter, so what it would refuse is refused here.
+    for member in archive.getmembers():
+        inside = [member.name] if not member.issym() else [member.name, str(Path(member.name).parent / member.linkname)]
+        if not (member.isreg() or member.isdir() or member.issym()) or any(_leads_out(path) for path in inside):
+            raise tarfile.ExtractError(f"{member.name!r} is no file, directory or link inside the image")
+        member.uid, member.gid, member.mode = os.getuid(), os.getgid(), member.mode & 0o755 | stat.S_IWUSR
+        archive.extract(member, target)
+
+
+def _leads_out(path: str) -> bool:
+    return Path(path).is_absolute() or Path(os.path.normpath(path)).parts[:1] == (os.pardir,)
 
 
 def _make_read_only(root: Path) -> None:

@@ -13,6 +13,7 @@ import shutil
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 import asyncpg
@@ -33,6 +34,16 @@ _TAIL_BYTES = 16 * 1024
 # What it finds before it can log has its name in front. Refused sessions are fatal too, but not to the server.
 _FATAL = re.compile(r"(?:::@:\[\d+\]:(?:FATAL|PANIC):|^\S*postgres: )\s*(.*)")
 _AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+
+class Answer(Enum):
+    """What a server says when it is asked."""
+
+    SERVES = auto()
+    NOT_YET = auto()
+    """It refuses: it starts, recovers, stops or does not listen."""
+    NONE = auto()
+    """It says nothing within the deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +142,24 @@ class PostgresDriver:
         """End the server at once, without a checkpoint."""
         await self._signal(resource_id, signal.SIGQUIT)
 
-    async def _signal(self, resource_id: str, number: signal.Signals) -> None:
-        with contextlib.suppress(Conflict, NotFound):
-            await self._supervisor.signal(f"{_PREFIX}{resource_id}", number, group=False)
+    async def destroy(self, resource_id: str) -> None:
+        """End a server that does not even heed signals, and its sessions; the next start recovers."""
+        await self._signal(resource_id, signal.SIGKILL, group=True)
 
-    async def answers(self, resource_id: str, port: int) -> bool:
-        """Say whether the server answers a query."""
+    async def _signal(self, resource_id: str, number: signal.Signals, *, group: bool = False) -> None:
+        with contextlib.suppress(Conflict, NotFound):
+            await self._supervisor.signal(f"{_PREFIX}{resource_id}", number, group=group)
+
+    async def ask(self, resource_id: str, port: int) -> Answer:
+        """Ask the server whether it serves."""
         try:
             async with self._connection(resource_id, port, _ANSWER_SECONDS) as connection:
-                return bool(await connection.fetchval("SELECT NOT pg_is_in_recovery()"))
+                serves = await connection.fetchval("SELECT NOT pg_is_in_recovery()")
+        except TimeoutError:
+            return Answer.NONE
         except _AWAY:
-            return False
+            return Answer.NOT_YET
+        return Answer.SERVES if serves else Answer.NOT_YET
 
     async def prepare(self, resource_id: str, port: int, username: str, verifier: str, database: str | None) -> None:
         """Make the master user and its database, set its password. Repeating it is harmless."""

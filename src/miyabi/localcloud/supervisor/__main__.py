@@ -11,9 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from miyabi.environment.control_groups import LIMITER_VARIABLE
 from miyabi.localcloud.processes import ProcessSpec
 from miyabi.localcloud.supervisor import presence, wire
+from miyabi.localcloud.supervisor.guardian import guarded
 from miyabi.localcloud.supervisor.identity import sweep
+from miyabi.localcloud.supervisor.limits import Limits, sweep_groups
 from miyabi.localcloud.supervisor.server import Server
 from miyabi.localcloud.supervisor.spawning import Spawner
 
@@ -23,8 +26,15 @@ FAILED, CONFLICT = 1, 5
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Claim the home, end what an earlier supervisor left behind, and serve."""
+    """Serve a home; with `--guarded`, below a guardian that ends what is left when the supervisor is killed."""
     options = _options(arguments)
+    if not options.guarded:
+        return supervise(options)
+    return guarded(lambda: supervise(options), lambda: sweep_groups(os.path.realpath(options.home)))
+
+
+def supervise(options: argparse.Namespace) -> int:
+    """Claim the home, end what an earlier supervisor left behind, and serve."""
     home = os.path.realpath(options.home)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     # Everything is relative to the home from here: a socket's path may have 107 bytes only.
@@ -40,9 +50,13 @@ def main(arguments: Sequence[str]) -> int:
     presence.announce(run)
     if swept := sweep(home):
         log.warning("killed %d processes that an earlier supervisor left behind", swept)
+    limits = Limits(home, asked=os.environ.get(LIMITER_VARIABLE))
+    sweep_groups(home)
+    presence.say_limiter(run, limits.choice.text)
+    log.info("limits of tasks: %s", limits.choice.text)
     address = str(run / wire.SOCKET)
     with _listen(address) as listener:
-        server = Server(home, spawner, listener, task_seconds=options.stop_timeout)
+        server = Server(home, spawner, limits, listener, task_seconds=options.stop_timeout)
         log.info("serving %s (pid %d)", home, os.getpid())
         try:
             server.run(_control(home, options.control_command))
@@ -51,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             return FAILED
         finally:
             sweep(home)
+            sweep_groups(home)
             Path(address).unlink(missing_ok=True)
             presence.withdraw(run)
         log.info("stopped")
@@ -82,6 +97,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m miyabi.localcloud.supervisor")
     parser.add_argument("--home", required=True, help="the home of the local cloud")
     parser.add_argument("--stop-timeout", type=float, default=10.0, help="seconds that tasks may take to end")
+    parser.add_argument("--guarded", action="store_true", help="run below a guardian")
     # Another program in the control plane's place, as JSON: for tests of the supervisor itself.
     parser.add_argument("--control-command", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)

@@ -18,7 +18,8 @@ from pathlib import Path
 HOME_MARK = "MIYABI_INSTANCE_HOME"
 CHILD_MARK = "MIYABI_INSTANCE_CHILD"
 
-_START = 19  # the start time's place among the fields from the third on
+# The places of the fields from the third on.
+_PARENT, _SESSION, _START, _RESIDENT = 1, 3, 19, 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,30 @@ class Identity:
         return identify(self.pid) == self
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Signal this process, if it is still the one."""
-        if self.alive():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+        """Signal this process, if it is still the one: never another that was given its pid meanwhile."""
+        with contextlib.suppress(ProcessLookupError, PermissionError), _held(self.pid) as process:
+            if not self.alive():  # looked at after the process was taken hold of
+                return
+            if process is None:
                 os.kill(self.pid, number)
+            else:
+                signal.pidfd_send_signal(process, number)
+
+
+@contextlib.contextmanager
+def _held(pid: int) -> Iterator[int | None]:
+    """Yield a descriptor that stands for the process itself, or None where a sandbox refuses such ones."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:
+        yield None
+        return
+    try:
+        yield process
+    finally:
+        os.close(process)
 
 
 def identify(pid: int) -> Identity | None:
@@ -54,8 +75,45 @@ def lineage(pid: int) -> frozenset[int]:
     while pid > 0 and pid not in found:
         found.add(pid)
         fields = _stat(pid)
-        pid = int(fields[1]) if fields else 0
+        pid = int(fields[_PARENT]) if fields else 0
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table of processes."""
+
+    pid: int
+    parent: int
+    session: int
+    start_ticks: int
+    resident_pages: int
+    running: bool
+    """False where it only waits to be reaped."""
+
+
+def rows() -> Iterator[Row]:
+    """Return every process as the kernel shows it now."""
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names are enough, and there are many
+        fields = _stat(int(entry)) if entry.isdigit() else None
+        if fields is not None:
+            parent, session, start, resident = (int(fields[at]) for at in (_PARENT, _SESSION, _START, _RESIDENT))
+            yield Row(int(entry), parent, session, start, resident, running=fields[0] not in {"Z", "X"})
+
+
+def descendants(pid: int) -> list[Identity]:
+    """Return the running processes that descend from this one, without itself.
+
+    One that ends while this looks hands its children to an ancestor, so a second look may find more.
+    """
+    table = list(rows())
+    found: dict[int, Row] = {}
+    parents = {pid}
+    while parents:
+        generation = {row.pid: row for row in table if row.parent in parents and row.pid not in found}
+        found |= generation
+        parents = set(generation)
+    return [Identity(row.pid, row.start_ticks) for row in found.values() if row.running]
 
 
 def marked(home: str, children: Collection[str] | None = None) -> Iterator[Identity]:
@@ -104,7 +162,7 @@ def _stat(pid: int) -> list[str] | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()
-    return fields if len(fields) > _START else None
+    return fields if len(fields) > _RESIDENT else None
 
 
 def _carries(entry: str, mark: bytes, owners: set[bytes] | None) -> bool:

@@ -6,6 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from miyabi.environment.control_groups import LIMITER_FILE
 from miyabi.localcloud.supervisor.identity import Identity, identify
 
 _LOCK = "supervisor.lock"
@@ -38,8 +39,14 @@ def announce(run: Path) -> None:
 
 
 def withdraw(run: Path) -> None:
-    """Remove the pid file."""
-    (run / _PID).unlink(missing_ok=True)
+    """Remove the pid file and what is said of the limiter."""
+    for name in (_PID, LIMITER_FILE):
+        (run / name).unlink(missing_ok=True)
+
+
+def say_limiter(run: Path, text: str) -> None:
+    """Write down by what tasks are limited, for `status`."""
+    (run / LIMITER_FILE).write_text(f"{text}\n", encoding="utf-8")
 
 
 def announced(run: Path) -> Identity | None:

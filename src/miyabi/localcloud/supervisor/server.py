@@ -15,6 +15,8 @@ from miyabi.localcloud.processes import ProcessSpec, ProcessState
 from miyabi.localcloud.supervisor import wire
 from miyabi.localcloud.supervisor.children import Children
 from miyabi.localcloud.supervisor.connection import Connection
+from miyabi.localcloud.supervisor.guardian import GUARDIAN_LOST
+from miyabi.localcloud.supervisor.limits import Limits
 from miyabi.localcloud.supervisor.shutdown import Shutdown
 from miyabi.localcloud.supervisor.spawning import Spawner
 from miyabi.localcloud.supervisor.wire import Body, Refusal
@@ -25,8 +27,10 @@ log = logging.getLogger("supervisor")
 class Server:
     """Serves one home from one thread until it is told to stop."""
 
-    def __init__(self, home: str, spawner: Spawner, listener: socket.socket, *, task_seconds: float) -> None:
-        self._children = Children(home, spawner, self._publish)
+    def __init__(
+        self, home: str, spawner: Spawner, limits: Limits, listener: socket.socket, *, task_seconds: float
+    ) -> None:
+        self._children = Children(home, spawner, limits, self._publish)
         self._task_seconds = task_seconds
         self._listener = listener
         self._selector = selectors.DefaultSelector()
@@ -43,18 +47,21 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
         self._children.start(first)
+        heard = True
         while True:
             self._children.reap()
             self._heed_signals()
             now = time.monotonic()
-            self._children.restart_due(now)
-            until = self._children.next_restart()
+            self._children.attend(now, caught_up=not heard)
+            until = self._children.next_due()
             if self._shutdown is not None:
                 until = self._shutdown.advance(now)
                 if until is None:
                     return
             pause = None if until is None else max(until - time.monotonic(), 0)
-            for key, events in self._selector.select(pause):
+            ready = self._selector.select(pause)
+            heard = bool(ready)
+            for key, events in ready:
                 self._attend(key.fd, events)
 
     def farewell(self) -> None:
@@ -73,9 +80,13 @@ class Server:
             signal.signal(number, lambda _number, _frame: None)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._note_signal)
+        signal.signal(GUARDIAN_LOST, self._note_loss)
 
     def _note_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1
+
+    def _note_loss(self, _number: int, _frame: FrameType | None) -> None:
+        log.warning("the guardian was killed: if this supervisor is killed too, the next `up` ends what is left")
 
     def _heed_signals(self) -> None:
         count, self._signals = self._signals, 0
@@ -155,6 +166,8 @@ class Server:
             case "signal":
                 group = request.get("group", True) is True
                 self._children.signal(wire.text_of(request, "name"), _signal_of(request), group=group)
+            case "alive":
+                self._children.alive(wire.text_of(request, "name"))
             case "forget":
                 self._children.forget(wire.text_of(request, "name"))
             case "list" | "watch" as op:

@@ -5,6 +5,7 @@
     {"op": "list"}                                            {"ok": true, "pid": P, "processes": [...]}
     {"op": "forget", "name": N}                               {"ok": true}
     {"op": "watch"}        as list, and from then on          {"event": "started" | "ended", "process": {...}}
+    {"op": "alive", "name": N}                                {"ok": true}; who says it once must go on saying it
     {"op": "stop", "timeout_seconds": 10}                     {"ok": true}, when everything is gone
 
 A refusal is {"ok": false, "code": C, "error": text}. C is one of the constants here.
@@ -93,6 +94,8 @@ def spec_body(spec: ProcessSpec) -> Body:
         "cwd": spec.cwd,
         "output": spec.output,
         "restart": spec.restart,
+        "cpu_units": spec.cpu_units,
+        "memory_bytes": spec.memory_bytes,
     }
 
 
@@ -108,7 +111,15 @@ def spec_of(body: object) -> ProcessSpec:
     if not isinstance(restart, bool):
         raise Refusal(INVALID, "restart must be true or false")
     cwd, output = text_of(body, "cwd"), text_of(body, "output")
-    return ProcessSpec(text_of(body, "name"), tuple(argv), env, cwd, output, restart)
+    limits = (_amount(body, "cpu_units"), _amount(body, "memory_bytes"))
+    return ProcessSpec(text_of(body, "name"), tuple(argv), env, cwd, output, restart, *limits)
+
+
+def _amount(body: Body, key: str) -> int:
+    value = body.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise Refusal(INVALID, f"{key} must be a whole number that is not negative")
+    return value
 
 
 def _is_variable(name: str, value: object) -> bool:

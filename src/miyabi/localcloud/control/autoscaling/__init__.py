@@ -1,8 +1,9 @@
-"""Live Application Auto Scaling for ECS services: scalable targets, policies and the alarms that they make.
+"""Live Application Auto Scaling for ECS services: scalable targets, policies and their alarms, scheduled actions.
 
-What was asked is kept; nothing acts on the alarms yet, so there are no scaling activities.
+Bounds and scheduled actions act; nothing acts on the policies' alarms yet.
 """
 
+from miyabi.localcloud.control.autoscaling.scheduled import ScheduleLoop
 from miyabi.localcloud.control.autoscaling.service import ApplicationAutoScaling
 
-__all__ = ["ApplicationAutoScaling"]
+__all__ = ["ApplicationAutoScaling", "ScheduleLoop"]

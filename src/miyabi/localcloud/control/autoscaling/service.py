@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from miyabi.localcloud.control.autoscaling.targets import NAMESPACE, Targets, invalid, require_namespace
+from miyabi.localcloud.control.autoscaling.scheduled import ScheduledActions
+from miyabi.localcloud.control.autoscaling.targets import NAMESPACE, invalid, require_namespace
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.scaling import ScalableTarget, ScalingPolicy, TrackingAlarm
 from miyabi.policy.tracking_alarms import UnknownMetric, alarms_of
@@ -17,7 +18,7 @@ _CONFIGURATIONS = {
 }
 
 
-class ApplicationAutoScaling(Targets):
+class ApplicationAutoScaling(ScheduledActions):
     """Application Auto Scaling for ECS services.
 
     on_change: called after a change that a loop should look at.
@@ -81,16 +82,6 @@ class ApplicationAutoScaling(Targets):
         self.remove_policy(caller, policy)
         self._on_change()
         return {}
-
-    def describe_scaling_activities(self, caller: Caller, params: Params) -> Result:  # noqa: ARG002
-        """Describe no activity: nothing scales by policy yet."""
-        require_namespace(params)
-        return {"ScalingActivities": []}
-
-    def describe_scheduled_actions(self, caller: Caller, params: Params) -> Result:  # noqa: ARG002
-        """Describe no scheduled action: none can be put."""
-        require_namespace(params)
-        return {"ScheduledActions": []}
 
 
 def _tracking_alarms(target: ScalableTarget, name: str, configuration: Mapping[str, Any]) -> tuple[TrackingAlarm, ...]:

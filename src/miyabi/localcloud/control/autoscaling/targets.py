@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from miyabi.localcloud.control.autoscaling.capacity import Capacity
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
 from miyabi.localcloud.control.store import Store, Table
-from miyabi.model.scaling import ScalableTarget, ScalingPolicy, Suspended, TrackingAlarm
+from miyabi.model.scaling import ScalableTarget, ScalingPolicy, ScheduledAction, Suspended, TrackingAlarm
 
 NAMESPACE = "ecs"
 DIMENSION = "ecs:service:DesiredCount"
@@ -38,6 +39,8 @@ class Targets(LiveService):
         self.targets = Table(store, "autoscaling.target", ScalableTarget)
         self.policies = Table(store, "autoscaling.policy", ScalingPolicy)
         self.tags: Table[dict[str, str]] = Table(store, "autoscaling.tags", dict[str, str])
+        self.scheduled = Table(store, "autoscaling.scheduled_action", ScheduledAction)
+        self.capacity = Capacity(store, ecs)
         self._ecs = ecs
         self._alarms = alarms
         self._on_change = on_change
@@ -57,6 +60,8 @@ class Targets(LiveService):
             raise invalid("Tags can only be given when a scalable target is registered; use TagResource")
         row = _changed(row, params)
         self.targets.put(caller.region, row.key, row)
+        if params.get("MinCapacity") is not None or params.get("MaxCapacity") is not None:
+            self.capacity.fit(caller.region, row, caller.now)
         self._on_change()
         return {"ScalableTargetARN": row.arn}
 
@@ -73,10 +78,12 @@ class Targets(LiveService):
         return {"ScalableTargets": [_describe(row) for row in rows]}
 
     def deregister_scalable_target(self, caller: Caller, params: Params) -> Result:
-        """Deregister a service: its policies and their alarms go too."""
+        """Deregister a service: its policies, their alarms and its scheduled actions go too."""
         row = self.find_target(caller, params)
         for policy in self.policies_of(caller, row):
             self.remove_policy(caller, policy)
+        for action in self.scheduled.list(caller.region, prefix=f"{row.key}|"):
+            self.scheduled.delete(caller.region, action.key)
         self.targets.delete(caller.region, row.key)
         self.tags.delete(caller.region, row.arn)
         self._on_change()

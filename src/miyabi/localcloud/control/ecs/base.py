@@ -57,8 +57,7 @@ class EcsPart(LiveService):
 
     def principal(self, caller: Caller) -> str:
         """Return the ARN of the caller."""
-        identity = self.keys.identity(caller.access_key)
-        return identity.arn if identity else caller.access_key
+        return self.keys.holder(caller.access_key).arn
 
     def check_network(self, caller: Caller, configuration: Params) -> None:
         """Refuse subnets and security groups that do not exist."""

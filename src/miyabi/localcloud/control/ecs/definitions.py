@@ -10,6 +10,7 @@ from miyabi.localcloud.control.ecs.base import NAME, EcsPart, page, tags_in, tag
 from miyabi.localcloud.control.ecs.tables import arn, definition_key
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.ecs import TaskDefinition
+from miyabi.model.image import parse_reference
 
 _FARGATE_MEMORY = {
     256: {512, 1024, 2048},
@@ -118,6 +119,8 @@ def _check(definition: Params) -> None:
         raise ApiError("ClientException", "At least one container must be marked as essential.")
     if "FARGATE" in (definition.get("requiresCompatibilities") or []):
         _check_fargate(definition)
+    if not definition.get("executionRoleArn"):
+        _check_without_execution_role(definition)
 
 
 def _check_container(container: Params) -> None:
@@ -140,6 +143,23 @@ def _check_fargate(definition: Params) -> None:
     cpu, memory = int(definition.get("cpu") or 0), int(definition.get("memory") or 0)
     if memory not in _FARGATE_MEMORY.get(cpu, set()):
         raise ApiError("ClientException", "No Fargate configuration exists for given values.")
+
+
+def _check_without_execution_role(definition: Params) -> None:
+    """Refuse what ECS needs an execution role for."""
+    containers = definition["containerDefinitions"]
+    if any(container.get("secrets") for container in containers):
+        raise ApiError(
+            "ClientException",
+            "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
+        )
+    if "FARGATE" not in (definition.get("requiresCompatibilities") or []):
+        return
+    words = "Fargate requires task definition to have execution role ARN to support"
+    if any(parse_reference(container["image"]) is not None for container in containers):
+        raise ApiError("ClientException", f"{words} ECR images.")
+    if any((container.get("logConfiguration") or {}).get("logDriver") == "awslogs" for container in containers):
+        raise ApiError("ClientException", f"{words} log driver awslogs.")
 
 
 def _with_defaults(definition: Params) -> Params:

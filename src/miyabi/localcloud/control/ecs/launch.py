@@ -13,6 +13,7 @@ from miyabi.localcloud.data.images import UnpackedImage
 from miyabi.localcloud.processes import ProcessSpec
 from miyabi.model.ecs import Container, Json, Task, TaskDefinition
 
+_MEBIBYTE = 1 << 20
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -114,6 +115,8 @@ def process_spec(
         env=environment,
         cwd=str(image.root / workdir.lstrip("/") if workdir else image.workdir),
         output=str(output),
+        cpu_units=int(task.cpu),
+        memory_bytes=int(given.get("memory") or task.memory) * _MEBIBYTE,
     )
 
 

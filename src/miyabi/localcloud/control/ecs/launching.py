@@ -8,8 +8,10 @@ import logging
 from collections.abc import Callable
 
 from miyabi.environment.home import Home, Instance
+from miyabi.localcloud.control.authorization import Principals
 from miyabi.localcloud.control.ecr import ImageNotFound, ResolvedImage
-from miyabi.localcloud.control.ecs import launch
+from miyabi.localcloud.control.ecs import launch, roles
+from miyabi.localcloud.control.ecs.launch import LogTarget
 from miyabi.localcloud.control.ecs.secrets_injection import resolve_secrets
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.ecs.task_steps import LogGroups, Look, TaskSteps
@@ -39,6 +41,7 @@ class Launching:
         logs: LogGroups,
         supervisor: SupervisorClient,
         resolve: Resolve,
+        principals: Principals,
     ) -> None:
         self._home = home
         self._instance = instance
@@ -48,6 +51,7 @@ class Launching:
         self._logs = logs
         self._supervisor = supervisor
         self._resolve = resolve
+        self._principals = principals
 
     async def launch(self, look: Look) -> None:
         """Start the task's containers, or mark it as one that could not start.
@@ -72,6 +76,7 @@ class Launching:
         await self._engine.run(self._steps.fail, look, reason)
 
     async def _launch(self, look: Look) -> None:
+        await self._engine.run(roles.check_before_pull, self._principals, look)
         resolved = {item.name: await self._engine.run(self._pull, look, item) for item in look.task.containers}
         images = {name: await asyncio.to_thread(unpack, self._home, item.manifest) for name, item in resolved.items()}
         digests = {name: item.digest for name, item in resolved.items()}
@@ -88,6 +93,7 @@ class Launching:
         deployment = service.deployment(look.task.started_by) if service else None
         pinned = deployment.images.get(container.name) if deployment else None
         reference = f"{_without_tag(container.image)}@{pinned}" if pinned else container.image
+        roles.check_pull(self._principals, look, reference)
         resolved = self._resolve(self._instance.account, look.region, reference)
         if service is not None and deployment is not None and pinned is None:
             images = {**deployment.images, container.name: resolved.digest}
@@ -105,7 +111,7 @@ class Launching:
         )
         if target is not None:
             try:
-                await self._engine.run(self._logs.follow, target.region, target.group, target.stream, spec.output)
+                await self._engine.run(self._follow, look, target, spec.output)
             except ApiError as error:
                 raise launch.CannotStart(
                     "ResourceInitializationError: failed to validate logger args: create stream has been retried "
@@ -117,6 +123,14 @@ class Launching:
             raise launch.CannotStart(f"CannotStartContainerError: {error.message}") from error
         except Conflict:
             log.info("%s was started before", spec.name)  # the control plane died between start and note
+
+    def _follow(self, look: Look, target: LogTarget, output: str) -> None:
+        """Make the log stream, and feed it where the role may; its output is lost otherwise, as with awslogs."""
+        roles.check_log_stream(self._principals, look, target)
+        if roles.may_put_events(self._principals, look, target):
+            self._logs.follow(target.region, target.group, target.stream, output)
+        else:
+            self._logs.open_stream(target.region, target.group, target.stream)
 
 
 def _without_tag(image: str) -> str:

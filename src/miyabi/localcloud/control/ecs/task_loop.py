@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import shutil
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
+from miyabi.localcloud.control.authorization import Principals
 from miyabi.localcloud.control.credentials import Keys
 from miyabi.localcloud.control.ecs import launch
 from miyabi.localcloud.control.ecs.launching import Launching, Resolve
@@ -77,7 +79,8 @@ class TaskLoop:
         self._targets = targets
         self._supervisor = supervisor
         self._steps = TaskSteps(home, engine.clock, tables, targets, logs, addresses, keys)
-        self._launching = Launching(home, instance, engine, tables, self._steps, logs, supervisor, resolve)
+        principals = Principals(instance.account, keys)
+        self._launching = Launching(home, instance, engine, tables, self._steps, logs, supervisor, resolve, principals)
         self._troubles = Troubles(log)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._owner: asyncio.Task[Any] | None = None
@@ -122,8 +125,8 @@ class TaskLoop:
             Step.PROVISION: lambda: steps.provision(look),
             Step.REGISTER: lambda: steps.register(look),
             Step.NOTE: lambda: steps.note(look, processes),
-            Step.BEGIN_STOP: lambda: steps.begin_stop(look, next_.reason, EXITED),
-            Step.LOST: lambda: steps.begin_stop(look, next_.reason, HOST_LOST),
+            Step.BEGIN_STOP: lambda: self._begin_stop(look, next_.reason, EXITED),
+            Step.LOST: lambda: self._begin_stop(look, next_.reason, HOST_LOST),
             Step.DEREGISTER: lambda: steps.deregister(look),
             Step.RELEASE: lambda: steps.release(look, processes),
         }
@@ -131,6 +134,13 @@ class TaskLoop:
         self._troubles.clear(_name_of(look))
         self._engine.wake()
         return _AGAIN
+
+    def _begin_stop(self, look: Look, reason: str, code: str) -> None:
+        """Mark a task that is dead, and take it out of its target groups at once: requests still go to it."""
+        self._steps.begin_stop(look, reason, code)
+        task = self._tables.tasks.get(look.region, look.task.key)
+        if task is not None and task.desired_status is TaskStatus.STOPPED:
+            self._steps.deregister(dataclasses.replace(look, task=task))
 
     def _next(self, look: Look, processes: Processes, now: datetime) -> NextStep:
         found = []

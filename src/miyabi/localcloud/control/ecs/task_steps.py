@@ -25,6 +25,8 @@ from miyabi.model.ecs import Container, Service, Task, TaskDefinition, TaskStatu
 
 EXITED = "EssentialContainerExited"
 FAILED_START = "TaskFailedToStart"
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+"""A container's `reason`, in ECS's words. Source: docs.aws.amazon.com, "Stopped tasks error messages"."""
 HOST_LOST = "TerminationNotice"
 _NOT_CONSISTENTLY = 3
 
@@ -33,6 +35,8 @@ class LogGroups(Protocol):
     """The part of CloudWatch Logs that ECS speaks to."""
 
     def follow(self, region: str, group: str, stream: str, path: str) -> None: ...
+
+    def open_stream(self, region: str, group: str, stream: str) -> None: ...
 
     def finish(self, path: str) -> None: ...
 
@@ -186,7 +190,8 @@ class TaskSteps:
         state = processes.get(launch.process_name(look.task, container))
         if state is None or state.running:
             return container
-        return dataclasses.replace(container, last_status=TaskStatus.STOPPED, exit_code=state.exit_code)
+        ended = dataclasses.replace(container, last_status=TaskStatus.STOPPED, exit_code=state.exit_code)
+        return dataclasses.replace(ended, reason=OUT_OF_MEMORY) if state.out_of_memory else ended
 
     def _count_failure(self, look: Look, now: datetime) -> None:
         """Count a task that ended by itself, or for its load balancer, before it was ever healthy."""

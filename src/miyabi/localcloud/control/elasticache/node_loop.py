@@ -12,11 +12,13 @@ from datetime import timedelta
 from miyabi.localcloud.control.elasticache.clusters import Clusters, owner, with_pending_applied
 from miyabi.localcloud.control.elasticache.engines import version_of
 from miyabi.localcloud.control.engine import Engine
-from miyabi.localcloud.data.cache_node import CacheDriver, NodeAt
+from miyabi.localcloud.control.silence import Silences
+from miyabi.localcloud.data.cache_node import CacheDriver, NodeAt, Silent
 from miyabi.localcloud.processes import ProcessState
 from miyabi.model.elasticache import CacheCluster, CacheStatus
 from miyabi.model.errors import Unavailable
 from miyabi.policy.cache_life import NextStep, SeenNode, Step, in_window, next_step
+from miyabi.policy.restart import Part
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class NodeLoop:
         self._service = service
         self._driver = driver
         self._account = account
+        self._silences = Silences(Part.CACHE)
 
     async def step(self) -> timedelta:
         """Take every cluster one step further."""
@@ -78,7 +81,7 @@ class NodeLoop:
         current = mine.pop(look.node.name, None)
         deleting = look.row.status is CacheStatus.DELETING
         running = current is not None and (current.running or deleting)
-        run_id = await self._driver.run_id(look.node) if running and not deleting else None
+        run_id = await self._run_id(look, current) if current is not None and running and not deleting else None
         seen = SeenNode(former=bool(mine), running=running, run_id=run_id)
         step = next_step(look.row, seen, look.wanted)
         if current is not None and deleting:
@@ -88,6 +91,22 @@ class NodeLoop:
         except (OSError, TimeoutError, Unavailable) as error:
             log.warning("cache cluster %s: %s; looking again", look.row.id, error)
             return _STARTING
+
+    async def _run_id(self, look: Look, process: ProcessState) -> str | None:
+        """Ask the node who it is; kill one that hangs: the next look starts it again."""
+        asked_at, key = self._engine.clock(), (process.name, process.pid)
+        try:
+            found = await self._driver.run_id(look.node)
+        except Silent:
+            self._silences.unheard(key, asked_at)
+        else:
+            self._silences.heard(key)
+            return found
+        if (hangs := self._silences.hangs(key, self._engine.clock())) is not None:
+            log.error("cache cluster %s: %s; killing it", look.row.id, hangs)
+            self._silences.heard(key)
+            await self._driver.end({process.name: process})
+        return None
 
     async def _take(
         self, look: Look, step: NextStep, run_id: str | None, former: Mapping[str, ProcessState]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from miyabi.localcloud.control.elbv2.acceptance import Acceptance, leave_out
 from miyabi.localcloud.control.elbv2.desired import Desired, Draining, desired
@@ -14,10 +14,12 @@ from miyabi.localcloud.control.elbv2.nouns import Nouns
 from miyabi.localcloud.control.elbv2.ports import refusal
 from miyabi.localcloud.control.elbv2.targets import Targets
 from miyabi.localcloud.control.engine import Engine
-from miyabi.localcloud.data.haproxy import HaproxyDriver, Observed
+from miyabi.localcloud.control.silence import Silences
+from miyabi.localcloud.data.haproxy import NAME, HaproxyDriver, Observed
 from miyabi.localcloud.data.haproxy_config import Config
 from miyabi.model.errors import NotFound, Unavailable
 from miyabi.model.load_balancing import LoadBalancer
+from miyabi.policy.restart import Part
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,6 @@ _NOTHING: Mapping[str, str] = {}
 _IDLE = timedelta(seconds=5)
 _SOON = timedelta(milliseconds=100)
 _RETRY = timedelta(seconds=1)
-_SILENT = timedelta(seconds=5)
-"""A HAProxy that runs but answers nothing for this long is replaced."""
 
 
 class SyncLoop:
@@ -40,15 +40,17 @@ class SyncLoop:
         self._driver = driver
         self._acceptance = Acceptance(driver)
         self._refused: Mapping[str, str] = {}
-        self._silent_for = 0
+        self._silences = Silences(Part.BALANCER)
 
     async def step(self) -> timedelta:
         """Look once; soon again while something is under way."""
-        wanted = await self._engine.run(desired, self._service)
+        asked_at = self._engine.clock()
         seen = await self._driver.observe()
+        # After the look, which takes longer: what changes meanwhile needs no look of its own.
+        wanted = await self._engine.run(desired, self._service)
         if seen is None and wanted.config.frontends and await self._driver.is_running():
-            return await self._await_answer()
-        self._silent_for = 0
+            return await self._await_answer(asked_at)
+        self._silences.heard(NAME)
         taken = self._refusals(wanted.config, seen)
         if taken and seen is None and await self._driver.is_running():
             return _SOON  # the supervisor restarted it just now: it may hold those ports itself
@@ -69,11 +71,12 @@ class SyncLoop:
             return _SOON
         return _RETRY if taken else _IDLE
 
-    async def _await_answer(self) -> timedelta:
-        self._silent_for += 1
-        if self._silent_for * _SOON >= _SILENT:
-            log.error("HAProxy runs but does not answer; replacing it")
-            await self._driver.stop()
+    async def _await_answer(self, asked_at: datetime) -> timedelta:
+        self._silences.unheard(NAME, asked_at)
+        if (hangs := self._silences.hangs(NAME, self._engine.clock())) is not None:
+            log.error("%s; replacing it", hangs)
+            self._silences.heard(NAME)
+            await self._driver.kill()
         return _SOON
 
     async def _apply(self, config: Config, seen: Observed | None) -> bool:

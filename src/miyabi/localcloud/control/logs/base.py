@@ -65,6 +65,8 @@ class LogsBase(LiveService):
         self._database = LogDatabase(path)
         self._clock = clock
         self._on_change = on_change
+        self._missing: set[tuple[str, str]] = set()
+        """Log groups, by region and name, that tasks print to and that do not exist."""
 
     def close(self) -> None:
         """Close the database."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from miyabi.localcloud.control.sqlite import open_database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS groups (
@@ -42,12 +43,8 @@ class LogDatabase:
     """The connection. A change is committed before the method that made it returns."""
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a new file only
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        # auto_vacuum takes effect in a new file only
+        self._connection = open_database(path, (_SCHEMA,), pragmas=("auto_vacuum=INCREMENTAL",))
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

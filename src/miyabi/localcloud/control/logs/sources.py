@@ -48,6 +48,12 @@ class Sources(Streams, Events):
         if added:
             self._on_change()
 
+    def open_stream(self, region: str, group: str, stream: str) -> None:
+        """Make a stream if it is missing. Raises ApiError ResourceNotFoundException: there is no such log group."""
+        found = self._group(region, group)
+        with self._database.transaction():
+            self._new_stream(found, checked_stream_name(stream), self._now())
+
     def finish(self, path: str | Path) -> None:
         """Say that nothing will be appended to the file: its rest is stored, then it is removed. Idempotent."""
         changed = self._database.execute(
@@ -77,13 +83,7 @@ class Sources(Streams, Events):
         now = self._now()
         timestamp = max(now, last)  # a clock that was set back must not disturb the order of lines
         if chunk.messages:
-            groups = self._groups("WHERE region=? AND name=?", region, group_name)
-            streams = self._streams("WHERE group_id=? AND name=?", groups[0].id, stream_name) if groups else []
-            if streams:
-                self._append(groups[0], streams[0], [(timestamp, message) for message in chunk.messages], now)
-            else:
-                lost = f"{group_name} {stream_name} no longer exists: {len(chunk.messages)} lines are dropped"
-                log.warning("%s", lost)
+            self._append_lines(region, group_name, stream_name, [(timestamp, one) for one in chunk.messages], now)
         self._database.execute(
             "UPDATE sources SET position=?, last_timestamp=?, drained=? WHERE path=?",
             chunk.end,
@@ -91,6 +91,20 @@ class Sources(Streams, Events):
             chunk.drained,
             chunk.path,
         )
+
+    def _append_lines(
+        self, region: str, group_name: str, stream_name: str, lines: Sequence[tuple[int, str]], now: int
+    ) -> None:
+        """Store a task's lines; a stream that was deleted, or whose group was and is there again, is made again."""
+        groups = self._groups("WHERE region=? AND name=?", region, group_name)
+        if not groups:
+            if (region, group_name) not in self._missing:
+                log.warning("log group %s in %s does not exist: what tasks print is dropped", group_name, region)
+            self._missing.add((region, group_name))
+            return
+        self._missing.discard((region, group_name))
+        self._new_stream(groups[0], stream_name, now)
+        self._append(groups[0], self._stream(groups[0], stream_name), lines, now)
 
     def forget(self, path: str) -> None:
         """Stop following a file that was drained and removed."""

@@ -10,6 +10,8 @@ from miyabi.localcloud.processes import ProcessState
 PROBE_EVERY = timedelta(seconds=5)
 _PATIENCE = 3
 """Failed probes in a row before a server that answered before counts as silent."""
+UNHEARD_PATIENCE = 2
+"""The same where nothing at all came within the probe's deadline."""
 RESTARTING = timedelta(seconds=10)
 """How long after a crash the supervisor is trusted to have started the server again."""
 
@@ -26,6 +28,13 @@ class Health:
     failures: int = 0
     silent_since: datetime | None = None
     stop_asked_at: datetime | None = None
+    follows_crash: bool = False
+    """The server before it ended without being asked to."""
+
+    @property
+    def process(self) -> tuple[int, float]:
+        """Which process this is."""
+        return self.pid, self.started_at
 
     def probe_due(self, now: datetime) -> bool:
         """Say whether the server should be asked again."""
@@ -35,10 +44,10 @@ class Health:
         """Note an answer."""
         self.answered_at, self.failures, self.failed_starts, self.silent_since = now, 0, 0, None
 
-    def silent(self, now: datetime) -> None:
-        """Note that no answer came."""
+    def silent(self, now: datetime, *, patience: int = _PATIENCE) -> None:
+        """Note that no answer came, or none that it serves."""
         self.failures += 1
-        if self.silent_since is None and (self.answered_at is None or self.failures >= _PATIENCE):
+        if self.silent_since is None and (self.answered_at is None or self.failures >= patience):
             self.silent_since = now
 
     @property
@@ -63,7 +72,8 @@ class Healths:
         known = self.known.get(resource_id)
         if known is None or (known.pid, known.started_at) != (process.pid, process.started_at):
             failed = known.failed_starts + 1 if known is not None and known.ended_unasked_and_unheard else 0
-            known = self.known[resource_id] = Health(process.pid, process.started_at, failed)
+            crash = known is not None and known.stop_asked_at is None
+            known = self.known[resource_id] = Health(process.pid, process.started_at, failed, follows_crash=crash)
         return known
 
     def restarting(self, resource_id: str, process: ProcessState, now: datetime) -> bool:

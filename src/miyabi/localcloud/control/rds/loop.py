@@ -9,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.rds import parameters, reports
-from miyabi.localcloud.control.rds.health import Healths
+from miyabi.localcloud.control.rds.health import UNHEARD_PATIENCE, Health, Healths
 from miyabi.localcloud.control.rds.service import Rds
-from miyabi.localcloud.data.postgresql import PostgresDriver, Server
+from miyabi.localcloud.control.silence import Silences
+from miyabi.localcloud.data.postgresql import Answer, PostgresDriver, Server
 from miyabi.localcloud.data.postgresql_binaries import Binaries
 from miyabi.localcloud.processes import ProcessState
 from miyabi.model.errors import MiyabiError
 from miyabi.model.rds import DbInstance, InstanceStatus, ParameterGroup, Running
 from miyabi.policy.database_life import NextStep, Seen, Step, next_step
 from miyabi.policy.database_parameters import at_boot, while_running
+from miyabi.policy.restart import Part
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class DatabaseLoop:
         self._driver = driver
         self._account = account
         self._healths = Healths()
+        self._silences = Silences(Part.DATABASE)
         self._refused: dict[str, Server] = {}
         self._doubted = False
 
@@ -89,7 +92,8 @@ class DatabaseLoop:
         seen = await self._see(look, process, now)
         step = next_step(look.row, seen, look.group, now=now)
         if step.step is Step.WAIT:
-            return step.look_again
+            known = self._healths.known.get(look.id)
+            return min(step.look_again, _RETRY) if known is not None and known.failures else step.look_again
         log.info("database %s: %s: %s", look.row.identifier, step.step.name.lower(), step.reason)
         return await self._take(look, step) or _AGAIN
 
@@ -98,15 +102,13 @@ class DatabaseLoop:
         if process is None:
             return Seen(initialised)
         health = self._healths.of(look.id, process)
+        health.follows_crash = health.follows_crash and look.row.status is InstanceStatus.AVAILABLE
         words = self._driver.last_words(look.id) if health.failed_starts else ""
         if not process.running:
             restarting = self._healths.restarting(look.id, process, now)
             return Seen(initialised, restarting=restarting, failed_starts=health.failed_starts, last_words=words)
         if health.probe_due(now) and health.stop_asked_at is None:
-            if await self._driver.answers(look.id, look.row.port):
-                health.answered(now)
-            else:
-                health.silent(now)
+            self._note(health, await self._driver.ask(look.id, look.row.port), now)
         return Seen(
             initialised,
             running=True,
@@ -116,7 +118,21 @@ class DatabaseLoop:
             failed_starts=health.failed_starts,
             last_words=words,
             stop_asked_at=health.stop_asked_at,
+            crashed=health.follows_crash,
+            hangs=self._silences.hangs(health.process, self._engine.clock()),
         )
+
+    def _note(self, health: Health, answer: Answer, asked_at: datetime) -> None:
+        if answer is Answer.NONE and health.answered_at is not None:
+            self._silences.unheard(health.process, asked_at)
+        else:
+            self._silences.heard(health.process)
+        if answer is Answer.SERVES:
+            health.answered(asked_at)
+        elif answer is Answer.NONE:
+            health.silent(asked_at, patience=UNHEARD_PATIENCE)
+        else:
+            health.silent(asked_at)
 
     async def _take(self, look: Look, step: NextStep) -> timedelta | None:
         """Carry the step out. What only changes rows runs on the worker; the rest is the driver's."""
@@ -130,6 +146,12 @@ class DatabaseLoop:
                 await self._driver.stop(look.id)
             case Step.KILL:
                 await self._driver.kill(look.id)
+            case Step.DESTROY:
+                log.error("database %s: %s; killing it", look.row.identifier, step.reason)
+                health = self._healths.known[look.id]
+                health.stop_asked_at = health.stop_asked_at or self._engine.clock()
+                self._silences.heard(health.process)
+                await self._driver.destroy(look.id)
             case Step.PREPARE:
                 await self._prepare(look)
             case Step.RELOAD:

@@ -1,0 +1,100 @@
+"""Bringing a service's desired count between the bounds of its scalable target, and writing down why."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from datetime import datetime
+
+from miyabi.localcloud.control.ecs.tables import EcsTables
+from miyabi.localcloud.control.store import Store, Table
+from miyabi.model.scaling import ScalableTarget, ScalingActivity
+
+_WAITING = "Successfully set desired count to {}. Waiting for change to be fulfilled by ecs."
+_FULFILLED = "Successfully set desired count to {}. Change successfully fulfilled by ecs."
+
+
+class Capacity:
+    """What Application Auto Scaling does to ECS, and its activities."""
+
+    def __init__(self, store: Store, ecs: EcsTables) -> None:
+        self.activities = Table(store, "autoscaling.activity", ScalingActivity)
+        self._ecs = ecs
+
+    def fit(self, region: str, target: ScalableTarget, now: datetime) -> bool:
+        """Set the desired count to the bound that it is beyond, unless scaling that way is suspended.
+
+        Returns whether it did. A minimum above or a maximum below the count acts at once.
+        """
+        cluster, name = target.cluster_and_service
+        service = self._ecs.services.get(region, f"{cluster}/{name}")
+        if service is None or service.status != "ACTIVE":
+            return False
+        if service.desired_count < target.min_capacity and not target.suspended.dynamic_out:
+            wanted, cause = target.min_capacity, f"minimum capacity was set to {target.min_capacity}"
+        elif service.desired_count > target.max_capacity and not target.suspended.dynamic_in:
+            wanted, cause = target.max_capacity, f"maximum capacity was set to {target.max_capacity}"
+        else:
+            return False
+        primary = dataclasses.replace(service.primary, desired_count=wanted, updated_at=now)
+        self._ecs.put_service(
+            region,
+            dataclasses.replace(
+                service, desired_count=wanted, deployments=[primary, *service.deployments[1:]], steady=False
+            ),
+        )
+        self._note(region, target, now, f"Setting desired count to {wanted}.", cause, desired_count=wanted)
+        return True
+
+    def note_bounds(self, region: str, target: ScalableTarget, now: datetime, cause: str) -> None:
+        """Write down that the bounds were changed by a scheduled action."""
+        bounds = f"min capacity to {target.min_capacity} and max capacity to {target.max_capacity}"
+        self._note(region, target, now, f"Setting {bounds}", cause, message=f"Successfully set {bounds}")
+
+    def settle(self, now: datetime) -> bool:
+        """Close the activities whose tasks run; return whether any is still open."""
+        open_ = False
+        for region in self.activities.regions():
+            for row in self.activities.list(region):
+                if row.status == "InProgress":
+                    open_ = not self._settle(region, row, now) or open_
+        return open_
+
+    def _settle(self, region: str, row: ScalingActivity, now: datetime) -> bool:
+        _, cluster, name = row.resource_id.split("/")
+        service = self._ecs.services.get(region, f"{cluster}/{name}")
+        wanted = row.desired_count
+        if service is None or service.desired_count != wanted:
+            status, message = "Overridden", f"The desired count was set to another value than {wanted}."
+        elif service.steady:
+            status, message = "Successful", _FULFILLED.format(wanted)
+        else:
+            return False
+        done = dataclasses.replace(row, status=status, message=message, ended_at=now)
+        self.activities.put(region, row.key, done)
+        return True
+
+    def _note(
+        self,
+        region: str,
+        target: ScalableTarget,
+        now: datetime,
+        description: str,
+        cause: str,
+        *,
+        message: str | None = None,
+        desired_count: int | None = None,
+    ) -> None:
+        row = ScalingActivity(
+            id=str(uuid.uuid4()),
+            resource_id=target.resource_id,
+            dimension=target.dimension,
+            description=description,
+            cause=cause,
+            started_at=now,
+            ended_at=None if message is None else now,
+            status="InProgress" if message is None else "Successful",
+            message=message or _WAITING.format(desired_count),
+            desired_count=desired_count,
+        )
+        self.activities.put(region, row.key, row)
