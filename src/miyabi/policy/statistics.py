@@ -1,0 +1,83 @@
+"""CloudWatch's statistics over samples.
+
+Source: docs.aws.amazon.com, "CloudWatch statistics definitions". AWS does not publish how a percentile falls between
+two values; ours is the nearest rank: the smallest value that at least so many percent of all are not above.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from miyabi.model.metrics import Sample
+
+_PERCENTILE: Final = re.compile(r"p(\d{1,3}(?:\.\d{1,10})?)")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ROUNDING: Final = 1e-9
+"""Relative error that a float's percentage of a count may have."""
+
+
+class UnknownStatistic(ValueError):
+    """The statistic is none that is offered."""
+
+
+def is_statistic(name: str) -> bool:
+    """Say whether the statistic is offered."""
+    match = _PERCENTILE.fullmatch(name)
+    return name in {"SampleCount", "Average", "Sum", "Minimum", "Maximum"} or (
+        match is not None and float(match[1]) <= 100
+    )
+
+
+def statistic(name: str, samples: Sequence[Sample]) -> float | None:
+    """Return a statistic over all samples together; None where there is none to tell.
+
+    name: SampleCount, Average, Sum, Minimum, Maximum or a percentile from p0 to p100. UnknownStatistic.
+    A percentile of statistic sets can be told only where all samples of a set are one value.
+    """
+    if not is_statistic(name):
+        raise UnknownStatistic(f"The value {name} for parameter Statistics is not supported.")
+    known = [sample for sample in samples if sample.count > 0]
+    if not known:
+        return None
+    count, total = sum(sample.count for sample in known), sum(sample.total for sample in known)
+    told = {"SampleCount": count, "Sum": total, "Average": total / count}
+    if name in told:
+        return told[name]
+    if name == "Minimum":
+        return min(sample.minimum for sample in known)
+    return max(sample.maximum for sample in known) if name == "Maximum" else _percentile(float(name[1:]), known)
+
+
+def period_start(instant: datetime, period: timedelta) -> datetime:
+    """Return the beginning of the period, counted from 1970, in which the instant lies."""
+    return instant - (instant - _EPOCH) % period
+
+
+def by_period(samples: Iterable[tuple[datetime, Sample]], period: timedelta) -> dict[datetime, list[Sample]]:
+    """Return the samples of each period that has any, by its beginning, oldest first."""
+    found: dict[datetime, list[Sample]] = {}
+    for instant, sample in samples:
+        found.setdefault(period_start(instant, period), []).append(sample)
+    return dict(sorted(found.items()))
+
+
+def _percentile(percent: float, samples: Sequence[Sample]) -> float | None:
+    values: list[tuple[float, float]] = []
+    for sample in samples:
+        if sample.values:
+            values += sample.values
+        elif sample.minimum == sample.maximum:
+            values.append((sample.maximum, sample.count))
+        else:
+            return None
+    values.sort()
+    rank = sum(count for _, count in values) * percent / 100
+    seen = 0.0
+    for value, count in values:
+        seen += count
+        if seen >= rank * (1 - _ROUNDING):
+            return value
+    return values[-1][0]
