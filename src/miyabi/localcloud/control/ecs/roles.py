@@ -1,8 +1,8 @@
 """The roles of a task at its start: each step of ECS that needs one, and how ECS words what the role may not.
 
 What needs an execution role is not registered without one. Everything here runs on the worker thread.
-Source: docs.aws.amazon.com, "Amazon ECS task execution IAM role", "Amazon ECS stopped tasks error messages"; the texts
-are those that users of Fargate report.
+Source: docs.aws.amazon.com, "Amazon ECS task execution IAM role", "Amazon ECS stopped tasks error messages"; most texts
+are those that users of Fargate report; see docs/limits.md for those whose ends are ours.
 """
 
 from __future__ import annotations
