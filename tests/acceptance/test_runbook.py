@@ -112,7 +112,7 @@ def _planned(out: str, world: World) -> bool:
 
 def _applied(out: str, world: World) -> bool:
     assert "Apply complete! Resources: 1 added, 1 changed" in out, out
-    until(lambda: world.desired(2), seconds=90, what="the new revision rolled out")
+    until(lambda: world.desired(3), seconds=90, what="the new revision rolled out")  # the count is not Terraform's
     definition = world.cloud.aws(f"ecs describe-task-definition --task-definition {_running(world)}")
     return bool(definition["taskDefinition"]["containerDefinitions"][0]["image"] == world.image)
 
