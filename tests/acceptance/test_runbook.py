@@ -266,6 +266,7 @@ def package(name: str) -> Path:
 
 def test_every_command_of_the_page_has_an_entry_and_every_entry_a_command() -> None:
     assert {command.key for command in commands()} == set(ENTRIES)
+    assert len(commands()) == 32, "a command was dropped from the page, or added to it"
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.section}: {command.key[:60]}")
