@@ -7,8 +7,10 @@ was answered: ids, creation dates, values, rows. A change without an answer may 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -163,13 +165,17 @@ class RowLedger:
         """Write meanwhile, in a thread of its own."""
         stop = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._write(stop)), name="rows")
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(60)
-            assert not thread.is_alive()
+        with warnings.catch_warnings():
+            # asyncpg leaves the socket of a connection that a kill cut off while it was made to the collector.
+            warnings.filterwarnings("ignore", message="unclosed", category=ResourceWarning)
+            thread.start()
+            try:
+                yield
+            finally:
+                stop.set()
+                thread.join(60)
+                assert not thread.is_alive()
+                gc.collect()
 
     async def _write(self, stop: threading.Event) -> None:
         await asyncio.gather(*(self._writer(stop) for _ in range(self.WRITERS)))
