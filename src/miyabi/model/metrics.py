@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,3 +63,31 @@ class Sample:
     def of(cls, *values: float) -> Sample:
         """Return the sample of values that were each seen once; one at least."""
         return cls(len(values), sum(values), min(values), max(values), tuple((value, 1.0) for value in values))
+
+
+class Kind(StrEnum):
+    """What a measurement becomes where control loops run faster than the wall clock: see `Measurement`."""
+
+    LEVEL = "level"
+    """A state or a ratio, which a shorter period does not change: CPU, connections, healthy hosts."""
+    COUNT = "count"
+    """Something counted since the last measurement, one value for all of it: a period n times shorter counts n times
+    less, so the value is multiplied."""
+    SPREAD = "spread"
+    """Values that were each seen, such as response times: their numbers are multiplied, the values are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a sampler found out about one metric in the period that has just ended."""
+
+    region: str
+    namespace: str
+    """`AWS/ECS`"""
+    name: str
+    """`CPUUtilization`"""
+    dimensions: Mapping[str, str]
+    unit: str
+    """One of CloudWatch's: `Percent`, `Count`, `Seconds`, `Bytes`, ..."""
+    sample: Sample
+    kind: Kind = Kind.LEVEL

@@ -1,0 +1,25 @@
+"""What every sampler offers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from miyabi.model.metrics import Measurement
+
+
+class Sampler(Protocol):
+    """Measures one kind of part. Asked at the end of each of its periods."""
+
+    name: str
+    period: timedelta
+    """At clock speed 1. At speed n it is asked n times as often."""
+
+    async def measure(self, now: datetime) -> Sequence[Measurement]:
+        """Return what the period since the last call was like; the first call has only levels to tell.
+
+        It must end within a second, with what it has: a part that does not answer has no datapoint. What it counts it
+        counts between calls, whatever time went by: ratios are over the time that really passed.
+        """
+        ...
