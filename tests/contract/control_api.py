@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import uvicorn
@@ -26,7 +26,8 @@ from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
 from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
 from miyabi.localcloud.control.budgets import Budgets
-from miyabi.localcloud.control.cloudwatch import PolicyAlarms, TrueAlarms
+from miyabi.localcloud.control.cloudwatch import AlarmTables, CloudWatch, MetricDatabase, Transitions
+from miyabi.localcloud.control.cloudwatch.recorded import RecordedAlarms
 from miyabi.localcloud.control.credentials import Identities, Keys
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.tables import EcsTables
@@ -37,7 +38,11 @@ from miyabi.localcloud.control.logs import Logs
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.control.topics import Topics
 from miyabi.localcloud.data.cache_servers import CacheServer
+from miyabi.policy.tempo import Tempo
+
+T = TypeVar("T")
 
 ACCOUNT = "112530848482"
 REGION = "us-west-2"
@@ -53,6 +58,12 @@ class Served:
     engine: Engine
     journal: Journal
     autoscaling: ApplicationAutoScaling
+    cloudwatch: CloudWatch
+    loop: asyncio.AbstractEventLoop
+
+    def on_worker(self, act: Callable[..., T], *given: Any) -> T:
+        """Do something where API calls and loops change state, and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(self.engine.run(act, *given), self.loop).result(30)
 
     def client(self, service: str, **overrides: Any) -> Any:
         return client(self.instance, service, **overrides)
@@ -99,7 +110,7 @@ def serve(root: Path) -> Iterator[Served]:
     home.write_instance(instance)
     engine = Engine(Store(home.state / "control.sqlite"))
     stock = StockServices(ACCOUNT)
-    cloudwatch_backends.backend = TrueAlarms
+    cloudwatch_backends.backend = RecordedAlarms
     journal = Journal(home.state, stock)
     journal.replay()
     tables = EcsTables(engine.store)
@@ -107,12 +118,23 @@ def serve(root: Path) -> Iterator[Served]:
     addresses = AddressBook(engine.store, instance.block)
     network = partial(stock.ensure, "ec2")
     logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
-    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
+    tempo = Tempo(instance.clock_speed)
+    alarms = AlarmTables(engine.store)
+    cloudwatch = CloudWatch(
+        MetricDatabase(home.state / "metrics.sqlite", tempo),
+        alarms,
+        Transitions(alarms, Topics(journal), ACCOUNT, lambda: instance.access_key),
+        tempo,
+        engine.clock,
+        engine.wake,
+    )
+    autoscaling = ApplicationAutoScaling(engine.store, tables, cloudwatch, engine.wake)
     services = (
         Ecs(tables, keys, network),
         Identities(keys),
         ElastiCache(engine.store, addresses, SERVERS, engine.wake, network),
         autoscaling,
+        cloudwatch,
         Budgets(engine.store),
         logs,
     )
@@ -121,17 +143,20 @@ def serve(root: Path) -> Iterator[Served]:
         api, host="127.0.0.1", port=instance.api_port, lifespan="off", log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), name="api")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), name="api")
     thread.start()
     try:
         deadline = threading.Event()
         while not server.started and thread.is_alive():
             deadline.wait(0.01)
-        yield Served(instance, tables, engine, journal, autoscaling)
+        yield Served(instance, tables, engine, journal, autoscaling, cloudwatch, loop)
     finally:
         server.should_exit = True
         thread.join(10)
+        loop.close()
         engine.close()
+        cloudwatch.database.close()
         logs.close()
         journal.close()
 

@@ -13,10 +13,11 @@ import msgspec
 
 from miyabi.model.errors import Conflict, InvalidInput
 
-FORMAT = 2
+FORMAT = 3
 """Version of the home's layout. A higher one was written by a newer Miyabi and is refused; `upgrade` mends a lower one.
 
-1: the journal is `state/journal.jsonl`. 2: it is a directory of segments, `state/journal/`.
+1: the journal is `state/journal.jsonl`. 2: it is a directory of segments, `state/journal/`. 3: alarms
+are rows of the control plane's database, not the journal's.
 """
 
 
@@ -35,6 +36,8 @@ class Instance:
     region: str
     access_key: str
     secret_key: str
+    clock_speed: int = 1
+    """How many times faster control loops run than the wall clock; the one thing here that may change."""
 
     @property
     def endpoint(self) -> str:

@@ -78,6 +78,7 @@ class TrackingAlarm:
     comparison_operator: str
     threshold: float
     evaluation_periods: int
+    period_seconds: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,17 @@ class ScheduledAction:
 
 
 @dataclass(frozen=True, slots=True)
+class NotScaled:
+    """Why an activity changed nothing, and between which bounds."""
+
+    code: str
+    """AWS's, or ours where AWS has none."""
+    minimum: int
+    maximum: int
+    current: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScalingActivity:
     """What scaling did, and why."""
 
@@ -121,6 +133,7 @@ class ScalingActivity:
     ended_at: datetime | None = None
     desired_count: int | None = None
     """What the service was set to; None where only the bounds were."""
+    not_scaled: NotScaled | None = None
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +41,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _BODY_LIMIT_BYTES = 64 * 1024 * 1024
-_SIGNING_NAMES = {"elasticloadbalancing": "elbv2"}
+_SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch"}
 """Signature scopes whose botocore service has another name."""
 
 
@@ -183,11 +184,26 @@ def known_regions() -> frozenset[str]:
 
 def _moto_request(incoming: Incoming) -> Request:
     url = f"http://{incoming.headers['host']}{incoming.target}"
-    request = Request.from_primitives(incoming.method, url, incoming.headers, incoming.body)
+    request = Request.from_primitives(incoming.method, url, *_unpacked(incoming))
     request.environ["RAW_URI"] = incoming.target
     request.from_wsgi_server = True
     request.get_data()  # keeps the body for the journal: parsing the form first would use it up
     return request
+
+
+def _unpacked(incoming: Incoming) -> tuple[Mapping[str, str], bytes]:
+    """Return headers and body, as they were before an SDK compressed them."""
+    if incoming.headers.get("content-encoding", "").lower() != "gzip":
+        return incoming.headers, incoming.body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = unpacker.decompress(incoming.body, _BODY_LIMIT_BYTES)
+    except zlib.error as error:
+        raise ApiError("SerializationException", f"The body is not gzip as its header says: {error}") from error
+    if not unpacker.eof:
+        raise ApiError("RequestEntityTooLarge", f"A request may have {_BODY_LIMIT_BYTES} bytes, and must be whole.")
+    kept = {name: value for name, value in incoming.headers.items() if name != "content-encoding"}
+    return kept | {"content-length": str(len(body))}, body
 
 
 async def _read_body(receive: Receive) -> bytes:

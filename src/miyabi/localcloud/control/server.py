@@ -15,9 +15,17 @@ import uvicorn
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.app import Api
-from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, ScheduleLoop
+from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling, Scaler, ScheduleLoop
 from miyabi.localcloud.control.budgets import Budgets
-from miyabi.localcloud.control.cloudwatch import PolicyAlarms
+from miyabi.localcloud.control.cloudwatch import (
+    AlarmTables,
+    CloudWatch,
+    MetricDatabase,
+    MetricRetentionLoop,
+    MetricsLoop,
+    Transitions,
+    take_over,
+)
 from miyabi.localcloud.control.compaction import CompactionLoop
 from miyabi.localcloud.control.credentials import Identities, Keys
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
@@ -36,6 +44,7 @@ from miyabi.localcloud.control.rebuilding import stock_services
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
+from miyabi.localcloud.control.topics import Topics
 from miyabi.localcloud.data.cache_node import CacheDriver
 from miyabi.localcloud.data.cache_servers import find_servers
 from miyabi.localcloud.data.haproxy import HaproxyDriver
@@ -46,6 +55,7 @@ from miyabi.localcloud.data.server_certificate import Authority
 from miyabi.localcloud.supervisor.wire import CONTROL
 from miyabi.localcloud.supervisor_client import SupervisorClient
 from miyabi.model.errors import MiyabiError, Unavailable
+from miyabi.policy.tempo import Tempo
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +92,25 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
-    autoscaling = ApplicationAutoScaling(engine.store, tables, PolicyAlarms(journal), engine.wake)
+    tempo = Tempo(instance.clock_speed)
+    alarms = AlarmTables(engine.store)
+    take_over(engine.store, alarms, instance.account, engine.clock())
+    cloudwatch = CloudWatch(
+        MetricDatabase(home.state / "metrics.sqlite", tempo),
+        alarms,
+        Transitions(alarms, Topics(journal), instance.account, lambda: instance.access_key),
+        tempo,
+        engine.clock,
+        engine.wake,
+    )
+    autoscaling = ApplicationAutoScaling(engine.store, tables, cloudwatch, engine.wake)
+    scaler = Scaler(autoscaling, engine.store, tables, alarms, tempo)
     services = (
         Ecs(tables, keys, ensure_network),
         elbv2,
         elasticache,
         autoscaling,
+        cloudwatch,
         Budgets(engine.store),
         logs,
         rds,
@@ -106,6 +129,8 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
         ScheduleLoop(engine, autoscaling),
+        MetricsLoop(engine, cloudwatch, (), scaler),
+        MetricRetentionLoop(engine, cloudwatch),
         CompactionLoop(engine, journal, home),
         LogRotationLoop(home),
     )
@@ -141,7 +166,9 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await checks.close()
-        await engine.run(logs.close)  # on the worker: a call that began may still use them
+        # On the worker: a call that began may still use them.
+        await engine.run(logs.close)
+        await engine.run(cloudwatch.database.close)
 
 
 async def _wake_on_exits(engine: Engine, supervisor: SupervisorClient) -> None:

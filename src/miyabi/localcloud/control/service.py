@@ -22,6 +22,7 @@ from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.core.utils import get_service_model
 
 from miyabi.localcloud.control.api_error import Answer, ApiError, Params, Result
+from miyabi.localcloud.control.json_answer import json_answer
 from miyabi.localcloud.control.validation import parse
 
 __all__ = ["Answer", "ApiError", "Caller", "LiveService", "Params", "Result", "answer", "operation_of", "service_model"]
@@ -48,6 +49,8 @@ class LiveService:
     """botocore's service name: `ecs`, `elbv2`, `logs`."""
     whole: ClassVar[bool] = True
     """False where stock moto answers the operations that the class does not define."""
+    large: ClassVar[bool] = False
+    """True where answers have thousands of members."""
 
 
 @cache
@@ -84,6 +87,10 @@ def answer(service: LiveService, request: Request, caller: Caller, request_id: s
         result = ApiError("InvalidAction", f"The action {operation or '(none)'} is not valid for {service.name}.")
     except ServiceException as error:
         result = error
+    if service.large and protocol == "json" and not isinstance(result, Exception):
+        content_type = f"application/x-amz-json-{model.metadata.get('jsonVersion', '1.0')}"
+        headers = {"Content-Type": content_type, "x-amzn-RequestId": request_id}
+        return 200, headers, json_answer(operation_model, result)
     context = SerializationContext(request_id=request_id)
     serializer = get_serializer_class(service.name, protocol)(operation_model, context=context)
     with warnings.catch_warnings():

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.store import Store, Table
-from miyabi.model.scaling import ScalableTarget, ScalingActivity
+from miyabi.model.scaling import NotScaled, ScalableTarget, ScalingActivity
+from miyabi.policy.target_tracking import Capacity as SeenCapacity
+from miyabi.policy.target_tracking import Refusal
 
 _WAITING = "Successfully set desired count to {}. Waiting for change to be fulfilled by ecs."
 _FULFILLED = "Successfully set desired count to {}. Change successfully fulfilled by ecs."
@@ -36,6 +38,15 @@ class Capacity:
             wanted, cause = target.max_capacity, f"maximum capacity was set to {target.max_capacity}"
         else:
             return False
+        self.set(region, target, wanted, cause, now)
+        return True
+
+    def set(self, region: str, target: ScalableTarget, wanted: int, cause: str, now: datetime) -> None:
+        """Set the desired count of a service that is there, and write down why."""
+        cluster, name = target.cluster_and_service
+        service = self._ecs.services.get(region, f"{cluster}/{name}")
+        if service is None:
+            return
         primary = dataclasses.replace(service.primary, desired_count=wanted, updated_at=now)
         self._ecs.put_service(
             region,
@@ -44,7 +55,24 @@ class Capacity:
             ),
         )
         self._note(region, target, now, f"Setting desired count to {wanted}.", cause, desired_count=wanted)
-        return True
+
+    def note_refusal(
+        self, region: str, target: ScalableTarget, seen: SeenCapacity, refusal: Refusal, now: datetime
+    ) -> None:
+        """Write down that a policy wanted to scale and did not, and why."""
+        row = ScalingActivity(
+            id=str(uuid.uuid4()),
+            resource_id=target.resource_id,
+            dimension=target.dimension,
+            description="Attempting to scale due to alarm triggered",
+            cause=f"policy {refusal.policy}: {refusal.reason}",
+            started_at=now,
+            ended_at=now,
+            status="Failed",
+            message=f"Not scaled: {refusal.code}",
+            not_scaled=NotScaled(refusal.code, seen.minimum, seen.maximum, seen.desired),
+        )
+        self.activities.put(region, row.key, row)
 
     def note_bounds(self, region: str, target: ScalableTarget, now: datetime, cause: str) -> None:
         """Write down that the bounds were changed by a scheduled action."""

@@ -12,7 +12,7 @@ from miyabi.localcloud.control.autoscaling.paging import page
 from miyabi.localcloud.control.autoscaling.targets import NAMESPACE, Targets, invalid, require_namespace
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
-from miyabi.model.scaling import ScalableTarget, ScalingActivity, ScheduledAction
+from miyabi.model.scaling import NotScaled, ScalableTarget, ScalingActivity, ScheduledAction
 from miyabi.policy.schedule import At, BadSchedule, next_due, parse_schedule
 
 _KEPT = timedelta(weeks=6)
@@ -71,6 +71,7 @@ class ScheduledActions(Targets):
             row
             for row in self.capacity.activities.list(caller.region)
             if caller.now - row.started_at < _KEPT
+            and (row.not_scaled is None or params.get("IncludeNotScaledActivities"))
             and params.get("ResourceId") in {None, "", row.resource_id}
             and params.get("ScalableDimension") in {None, "", row.dimension}
         ]
@@ -220,6 +221,11 @@ def _describe(row: ScheduledAction) -> dict[str, Any]:
     return {name: value for name, value in shape.items() if value is not None}
 
 
+def _describe_reason(reason: NotScaled) -> dict[str, Any]:
+    bounds = {"MaxCapacity": reason.maximum, "MinCapacity": reason.minimum, "CurrentCapacity": reason.current}
+    return {"Code": reason.code, **bounds}
+
+
 def _describe_activity(row: ScalingActivity) -> dict[str, Any]:
     shape = {
         "ActivityId": row.id,
@@ -232,5 +238,6 @@ def _describe_activity(row: ScalingActivity) -> dict[str, Any]:
         "EndTime": row.ended_at,
         "StatusCode": row.status,
         "StatusMessage": row.message,
+        "NotScaledReasons": None if row.not_scaled is None else [_describe_reason(row.not_scaled)],
     }
     return {name: value for name, value in shape.items() if value is not None}

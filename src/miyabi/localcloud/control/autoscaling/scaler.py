@@ -1,0 +1,176 @@
+"""What alarms set off: scaling policies decide on a service's desired count, and write down why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from miyabi.localcloud.control.autoscaling.targets import Targets
+from miyabi.localcloud.control.cloudwatch.evaluation import cadence_of
+from miyabi.localcloud.control.cloudwatch.tables import AlarmTables
+from miyabi.localcloud.control.ecs.tables import EcsTables
+from miyabi.localcloud.control.store import Store, Table
+from miyabi.model.alarms import MetricAlarm
+from miyabi.model.ecs import RolloutState, Service, TaskStatus
+from miyabi.model.metrics import AlarmState
+from miyabi.model.scaling import ScalableTarget, ScalingPolicy
+from miyabi.policy.step_scaling import Step, Stepping, plan_step
+from miyabi.policy.target_tracking import Capacity, Cooldowns, Decision, Refusal, Tracking, plan_capacity
+from miyabi.policy.tempo import Tempo
+
+_TRACKING = "TargetTrackingScaling"
+_COOLDOWN = 300
+Newest = Mapping[tuple[str, str], float | None]
+
+
+class Scaler:
+    """Looks at the policies whose alarms were evaluated just now."""
+
+    def __init__(self, service: Targets, store: Store, ecs: EcsTables, alarms: AlarmTables, tempo: Tempo) -> None:
+        self._service = service
+        self._ecs = ecs
+        self._alarms = alarms
+        self._tempo = tempo
+        self._cooldowns = Table(store, "autoscaling.cooldowns", Cooldowns)
+        self._refused: dict[tuple[str, str, str], str] = {}
+        """By region, target and policy the code of the refusal that was written down last."""
+
+    def act(self, cadence: int, newest: Newest, now: datetime) -> bool:
+        """Scale what an alarm of a cadence asks for, again and again while it is in ALARM; return whether it did.
+
+        newest: the newest datapoint of each alarm, by region and name.
+        """
+        acted = False
+        for region in self._service.targets.regions():
+            raised = {
+                alarm.name: alarm
+                for alarm in self._alarms.metric.list(region)
+                if alarm.standing.state is AlarmState.ALARM
+                and alarm.actions_enabled
+                and any(":autoscaling:" in arn for arn in alarm.actions.alarm)
+            }
+            due = {arn for alarm in raised.values() if cadence_of(alarm) == cadence for arn in alarm.actions.alarm}
+            for target in self._service.targets.list(region) if due else ():
+                policies = self._service.policies.list(region, prefix=f"{target.key}|")
+                if any(policy.arn in due for policy in policies):
+                    acted = self._scale(region, target, policies, raised, newest, now) or acted
+        return acted
+
+    def _scale(
+        self,
+        region: str,
+        target: ScalableTarget,
+        policies: Sequence[ScalingPolicy],
+        raised: Mapping[str, MetricAlarm],
+        newest: Newest,
+        now: datetime,
+    ) -> bool:
+        cluster, name = target.cluster_and_service
+        service = self._ecs.services.get(region, f"{cluster}/{name}")
+        if service is None or service.status != "ACTIVE":
+            return False
+        seen = self._seen(region, service, target)
+        kept = self._cooldowns.get(region, target.key) or Cooldowns()
+        tracking = [self._tracking(region, policy, raised, newest) for policy in policies if policy.type == _TRACKING]
+        decisions = [plan_capacity(seen, tracking, kept, now=now)] if tracking else []
+        for policy in policies:
+            if policy.type != _TRACKING:
+                stepping = self._stepping(region, policy, raised, newest)
+                decisions += [plan_step(seen, stepping, kept, now=now)] if stepping else []
+        for decision in decisions:
+            for refusal in decision.refusals:
+                self._note_refusal(region, target, seen, refusal, now)
+        # The largest capacity that one asks for.
+        wanted = [decision for decision in decisions if decision.capacity is not None]
+        best = max(wanted, key=lambda one: one.capacity or 0, default=None)
+        if best is None or best.capacity is None or best.capacity == service.desired_count:
+            return False
+        self._service.capacity.set(region, target, best.capacity, best.cause, now)
+        self._cooldowns.put(region, target.key, best.cooldowns)
+        self._refused = {key: code for key, code in self._refused.items() if key[:2] != (region, target.key)}
+        self._note_actions(region, raised, best, policies, now)
+        return True
+
+    def _seen(self, region: str, service: Service, target: ScalableTarget) -> Capacity:
+        running = sum(
+            task.last_status is TaskStatus.RUNNING and task.desired_status is TaskStatus.RUNNING
+            for task in self._ecs.service_tasks(region, service)
+        )
+        return Capacity(
+            minimum=target.min_capacity,
+            maximum=target.max_capacity,
+            desired=service.desired_count,
+            running=running,
+            deploying=service.primary.rollout_state is RolloutState.IN_PROGRESS and len(service.deployments) > 1,
+            suspended=target.suspended,
+        )
+
+    def _tracking(
+        self, region: str, policy: ScalingPolicy, raised: Mapping[str, MetricAlarm], newest: Newest
+    ) -> Tracking:
+        given = policy.configuration
+        high, low = (*policy.alarms, "")[:2]
+        return Tracking(
+            name=policy.name,
+            target_value=float(given["TargetValue"]),
+            metric=newest.get((region, high)),
+            high=AlarmState.ALARM if high in raised else AlarmState.OK,
+            low=AlarmState.ALARM if low in raised else AlarmState.OK,
+            high_alarm=high,
+            low_alarm=low,
+            scale_out_cooldown=self._shortened(given, "ScaleOutCooldown"),
+            scale_in_cooldown=self._shortened(given, "ScaleInCooldown"),
+            disable_scale_in=bool(given.get("DisableScaleIn")),
+        )
+
+    def _stepping(
+        self, region: str, policy: ScalingPolicy, raised: Mapping[str, MetricAlarm], newest: Newest
+    ) -> Stepping | None:
+        """Return a step scaling policy and how far its metric is beyond its alarm's threshold; None: nothing to do."""
+        for alarm in raised.values():
+            value = newest.get((region, alarm.name))
+            if policy.arn in alarm.actions.alarm and value is not None:
+                given = policy.configuration
+                return Stepping(
+                    name=policy.name,
+                    alarm=alarm.name,
+                    beyond=value - alarm.rule.threshold,
+                    adjustment_type=given.get("AdjustmentType") or "ChangeInCapacity",
+                    steps=tuple(_step(one) for one in given.get("StepAdjustments") or ()),
+                    minimum_magnitude=int(given.get("MinAdjustmentMagnitude") or 0),
+                    cooldown=self._shortened(given, "Cooldown"),
+                )
+        return None
+
+    def _shortened(self, given: Mapping[str, Any], name: str) -> timedelta:
+        seconds = given.get(name)
+        return self._tempo.shortened(timedelta(seconds=_COOLDOWN if seconds is None else int(seconds)))
+
+    def _note_refusal(
+        self, region: str, target: ScalableTarget, seen: Capacity, refusal: Refusal, now: datetime
+    ) -> None:
+        key = (region, target.key, refusal.policy)
+        if self._refused.get(key) != refusal.code:  # once, not each minute
+            self._refused[key] = refusal.code
+            self._service.capacity.note_refusal(region, target, seen, refusal, now)
+
+    def _note_actions(
+        self,
+        region: str,
+        raised: Mapping[str, MetricAlarm],
+        decision: Decision,
+        policies: Sequence[ScalingPolicy],
+        now: datetime,
+    ) -> None:
+        arn = next(policy.arn for policy in policies if policy.name == decision.policy)
+        for alarm in raised.values():
+            if arn in alarm.actions.alarm and alarm.name in decision.cause:
+                summary = f"Successfully executed action {arn}"
+                self._alarms.note(region, alarm, now, "Action", summary, {"actionState": "Succeeded", "policy": arn})
+
+
+def _step(given: Mapping[str, Any]) -> Step:
+    bounds = (given.get("MetricIntervalLowerBound"), given.get("MetricIntervalUpperBound"))
+    low, high = (None if one is None else float(one) for one in bounds)
+    return Step(low, high, int(given["ScalingAdjustment"]))

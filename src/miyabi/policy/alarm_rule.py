@@ -1,0 +1,159 @@
+"""The rule of a composite alarm: states of other alarms, joined by AND, OR and NOT.
+
+Source: docs.aws.amazon.com, PutCompositeAlarm, "AlarmRule".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from miyabi.model.metrics import AlarmState
+
+_TOKEN: Final = re.compile(r"\s*(?:(?P<text>\"[^\"]*\")|(?P<sign>[()])|(?P<word>[^\s()\"]+))")
+_STATES: Final = {state.value: state for state in AlarmState}
+_MOST: Final = 100
+
+
+class BadRule(ValueError):
+    """The rule cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class InState:
+    """Whether an alarm is in a state."""
+
+    state: AlarmState
+    alarm: str
+    """Name or ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """TRUE or FALSE."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The contrary."""
+
+    term: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """AND or OR of two rules."""
+
+    word: str
+    left: Rule
+    right: Rule
+
+
+Rule = InState | Constant | Not | Joined
+
+
+def parse_rule(text: str) -> Rule:
+    """Return the rule's tree. BadRule."""
+    parser = _Parser(_tokens(text))
+    found = parser.either()
+    parser.expect_end()
+    if len(alarms_in(found)) > _MOST:
+        raise BadRule(f"A rule may name {_MOST} alarms")
+    return found
+
+
+def alarms_in(rule: Rule) -> set[str]:
+    """Return the alarms that a rule looks at, by name or ARN as they are written."""
+    match rule:
+        case InState(_, alarm):
+            return {alarm}
+        case Not(term):
+            return alarms_in(term)
+        case Joined(_, left, right):
+            return alarms_in(left) | alarms_in(right)
+    return set()
+
+
+def holds(rule: Rule, state_of: Callable[[str], AlarmState]) -> bool:
+    """Say whether the rule is true."""
+    match rule:
+        case InState(state, alarm):
+            return state_of(alarm) is state
+        case Constant(value):
+            return value
+        case Not(term):
+            return not holds(term, state_of)
+        case Joined("AND", left, right):
+            return holds(left, state_of) and holds(right, state_of)
+        case Joined(_, left, right):
+            return holds(left, state_of) or holds(right, state_of)
+
+
+def _tokens(text: str) -> list[str]:
+    found, at, text = [], 0, text.strip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise BadRule(f"Unexpected {text[at]!r} in the alarm rule")
+        at = match.end()
+        found.append(match[match.lastgroup or 0])
+    return found
+
+
+class _Parser:
+    def __init__(self, tokens: list[str]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    def either(self) -> Rule:
+        left = self._both()
+        while self._peek().upper() == "OR":
+            self._take()
+            left = Joined("OR", left, self._both())
+        return left
+
+    def expect_end(self) -> None:
+        if self._at < len(self._tokens):
+            raise BadRule(f"Unexpected '{self._peek()}' in the alarm rule")
+
+    def _both(self) -> Rule:
+        left = self._one()
+        while self._peek().upper() == "AND":
+            self._take()
+            left = Joined("AND", left, self._one())
+        return left
+
+    def _one(self) -> Rule:
+        word = self._take()
+        if word.upper() == "NOT":
+            return Not(self._one())
+        if word == "(":
+            found = self.either()
+            self._require(")")
+            return found
+        if word.upper() in {"TRUE", "FALSE"}:
+            return Constant(word.upper() == "TRUE")
+        if word.upper() not in _STATES:
+            raise BadRule(f"Unexpected '{word}' in the alarm rule" if word else "The alarm rule ends too early")
+        self._require("(")
+        name = self._take().strip('"')
+        self._require(")")
+        if name in {"", "(", ")"}:
+            raise BadRule(f"An alarm's name is missing after {word}")
+        return InState(_STATES[word.upper()], name)
+
+    def _require(self, sign: str) -> None:
+        if self._take() != sign:
+            raise BadRule(f"'{sign}' is missing in the alarm rule")
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        found = self._peek()
+        self._at += 1
+        return found

@@ -1,0 +1,141 @@
+"""What an expression is worth: a number, a time series, or several."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from miyabi.policy.metric_math import functions
+from miyabi.policy.metric_math.parser import Array, BadExpression, Call, Name, Node, Number, Operation, Text, parse
+from miyabi.policy.metric_math.values import Line, Value
+
+_OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": operator.pow,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "&&": lambda one, other: bool(one) and bool(other),
+    "||": lambda one, other: bool(one) or bool(other),
+}
+
+Search = Callable[[str, str, int], Sequence[Line]]
+"""Search text, statistic, period in seconds → the metrics found."""
+
+
+def _search_nothing(_text: str, _statistic: str, _period: int) -> Sequence[Line]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What an expression is evaluated over."""
+
+    begin: int
+    """Seconds since 1970, as `end`: the periods from begin to before end."""
+    end: int
+    period: int
+    metrics: Mapping[str, Line] = field(default_factory=dict)
+    """Those that the request names, by id: what METRICS() means."""
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """Everything that an id stands for: metrics and expressions that were evaluated before."""
+    search: Search = _search_nothing
+
+
+def evaluate(expression: Node | str, frame: Frame) -> Value:
+    """Return the value: a float, a Line, or a list of lines. BadExpression."""
+    node = parse(expression) if isinstance(expression, str) else expression
+    match node:
+        case Number(value):
+            return value
+        case Name(name):
+            if name not in frame.values:
+                raise BadExpression(f"The id '{name}' in the expression is not defined")
+            return frame.values[name]
+        case Array(items):
+            return [line for one in items for line in functions.lines(evaluate(one, frame))]
+        case Operation(sign, left, right):
+            return _operate(_OPERATORS[sign], evaluate(left, frame), evaluate(right, frame))
+        case Call():
+            return _call(node, frame)
+        case Text(value):
+            raise BadExpression(f"The text '{value}' stands where a value is needed")
+    raise BadExpression("The expression cannot be evaluated")
+
+
+def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case a function
+    match call.function, call.arguments:
+        case "SEARCH", (Text(text), Text(statistic), *rest):
+            period = int(rest[0].value) if rest and isinstance(rest[0], Number) else frame.period
+            return list(frame.search(text, statistic, period))
+        case "METRICS", ():
+            return list(frame.metrics.values())
+        case "METRICS", (Text(text),):
+            return [line for name, line in frame.metrics.items() if text in name]
+        case "FILL", (filled, Name(word)) if word.upper() in {"REPEAT", "LINEAR"}:
+            slots = range(frame.begin, frame.end, frame.period)
+            return functions.each(
+                evaluate(filled, frame), lambda line: functions.fill_from_neighbours(line, slots, word.upper())
+            )
+        case "FILL", (filled, by):
+            value = evaluate(by, frame)
+            slots = range(frame.begin, frame.end, frame.period)
+            return functions.each(evaluate(filled, frame), lambda line: functions.fill_with(line, slots, value))
+        case "TIME_SERIES", (one,):
+            number = functions.number(evaluate(one, frame))
+            return Line("", dict.fromkeys(range(frame.begin, frame.end, frame.period), number))
+        case "PERIOD", (_,):
+            return float(frame.period)
+        case "IF", (condition, yes, *no):
+            return functions.choose(
+                evaluate(condition, frame), evaluate(yes, frame), evaluate(no[0], frame) if no else None
+            )
+    function = functions.PLAIN.get(call.function)
+    if function is None:
+        raise BadExpression(f"The function {call.function} is not offered, or not with these arguments")
+    try:
+        return function(*(evaluate(one, frame) for one in call.arguments))
+    except TypeError as error:
+        raise BadExpression(f"The arguments of {call.function} do not fit") from error
+
+
+def _operate(act: Callable[[float, float], float], left: Value, right: Value) -> Value:
+    if isinstance(left, list):
+        return [one for line in left for one in functions.lines(_operate(act, line, right))]
+    if isinstance(right, list):
+        return [one for line in right for one in functions.lines(_operate(act, left, line))]
+    match left, right:
+        case Line(), Line():
+            common = left.points.keys() & right.points.keys()
+            pairs = {at: (left.points[at], right.points[at]) for at in sorted(common)}
+            return Line(left.label, _computed(act, pairs))
+        case Line(), float():
+            return Line(left.label, _computed(act, {at: (value, right) for at, value in left.points.items()}))
+        case float(), Line():
+            return Line(right.label, _computed(act, {at: (left, value) for at, value in right.points.items()}))
+        case float(), float():
+            found = _computed(act, {0: (left, right)})
+            return found.get(0, math.nan)
+    raise BadExpression("The terms of an operator do not fit")
+
+
+def _computed(act: Callable[[float, float], float], pairs: Mapping[int, tuple[float, float]]) -> dict[int, float]:
+    """Return what is defined: a division by zero leaves no datapoint."""
+    found = {}
+    for at, (one, other) in pairs.items():
+        try:
+            value = float(act(one, other))
+        except (ZeroDivisionError, OverflowError, TypeError):  # TypeError: a power that is complex
+            continue
+        if math.isfinite(value):
+            found[at] = value
+    return found

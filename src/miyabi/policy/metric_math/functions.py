@@ -1,0 +1,185 @@
+"""The functions of metric math."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate, pairwise
+from typing import Final
+
+from miyabi.policy.metric_math.parser import BadExpression
+from miyabi.policy.metric_math.values import Line, Value
+
+
+def lines(value: Value) -> list[Line]:
+    """Return the time series that a value is. BadExpression: it is a number."""
+    if isinstance(value, Line):
+        return [value]
+    if isinstance(value, list):
+        return value
+    raise BadExpression("A time series is needed where the expression has a number")
+
+
+def number(value: Value) -> float:
+    """Return the number that a value is. BadExpression: it is a time series."""
+    if isinstance(value, float):
+        return value
+    raise BadExpression("A number is needed where the expression has a time series")
+
+
+def each(value: Value, act: Callable[[Line], Line]) -> Value:
+    """Apply a function to the time series, or to each of several."""
+    return [act(line) for line in value] if isinstance(value, list) else act(*lines(value))
+
+
+def fill_with(line: Line, slots: Iterable[int], value: Value) -> Line:
+    """Return the series with its missing periods filled by a number, or by another series."""
+    other = value.points if isinstance(value, Line) else dict.fromkeys(slots, number(value))
+    missing = {at: one for at, one in other.items() if at not in line.points}
+    return Line(line.label, dict(sorted({**line.points, **missing}.items())))
+
+
+def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
+    """Return the series with gaps filled by the value before (REPEAT) or on the way to the next (LINEAR)."""
+    known = sorted(line.points)
+    found = dict(line.points)
+    for at in slots:
+        before = [one for one in known if one < at]
+        after = [one for one in known if one > at]
+        if at in found or not before:
+            continue
+        if way == "REPEAT":
+            found[at] = line.points[before[-1]]
+        elif after:
+            share = (at - before[-1]) / (after[0] - before[-1])
+            found[at] = line.points[before[-1]] * (1 - share) + line.points[after[0]] * share
+    return Line(line.label, dict(sorted(found.items())))
+
+
+def choose(condition: Value, yes: Value, no: Value | None) -> Value:
+    """Return for each period what the condition chooses; without an alternative nothing where it does not hold."""
+    if isinstance(condition, float):
+        return (yes if condition else no) if no is not None else (yes if condition else Line("", {}))
+    (judged,) = lines(condition)
+    found = {}
+    for at, held in judged.points.items():
+        chosen = yes if held else no
+        value = chosen.points.get(at) if isinstance(chosen, Line) else chosen
+        if isinstance(value, float):
+            found[at] = value
+    return Line(judged.label, found)
+
+
+def _reduced(act: Callable[[Sequence[float]], float]) -> Callable[[Value], Value]:
+    """One series becomes a number, several become one series, a number stays."""
+
+    def reduce(value: Value) -> Value:
+        if isinstance(value, float):
+            return value
+        if isinstance(value, Line):
+            return float(act(list(value.points.values()))) if value.points else math.nan
+        columns: dict[int, list[float]] = {}
+        for line in value:
+            for at, one in line.points.items():
+                columns.setdefault(at, []).append(one)
+        return Line("", {at: float(act(columns[at])) for at in sorted(columns)})
+
+    return reduce
+
+
+def _mapped(act: Callable[[float], float]) -> Callable[[Value], Value]:
+    def apply(value: Value) -> Value:
+        if isinstance(value, float):
+            return float(act(value))
+        return each(value, lambda line: Line(line.label, _defined(line.points, act)))
+
+    return apply
+
+
+def _defined(points: Mapping[int, float], act: Callable[[float], float]) -> dict[int, float]:
+    found = {}
+    for at, value in points.items():
+        try:
+            found[at] = float(act(value))
+        except (ValueError, OverflowError):  # the logarithm of nothing
+            continue
+    return found
+
+
+def _steps(act: Callable[[int, float, int, float], float]) -> Callable[[Value], Value]:
+    """From the second datapoint on, something of it and of the one before."""
+
+    def apply(value: Value) -> Value:
+        return each(
+            value,
+            lambda line: Line(
+                line.label,
+                {
+                    after: act(before, one, after, other)
+                    for (before, one), (after, other) in pairwise(line.points.items())
+                },
+            ),
+        )
+
+    return apply
+
+
+def _clocked(act: Callable[[datetime], float]) -> Callable[[Value], Value]:
+    return lambda value: each(
+        value, lambda line: Line(line.label, {at: float(act(datetime.fromtimestamp(at, UTC))) for at in line.points})
+    )
+
+
+def _running_sum(value: Value) -> Value:
+    return each(
+        value, lambda line: Line(line.label, dict(zip(line.points, accumulate(line.points.values()), strict=True)))
+    )
+
+
+def _edge(place: int) -> Callable[[Value], Value]:
+    def take(value: Value) -> Value:
+        if isinstance(value, list):
+            return value[place] if value else Line("", {})
+        (line,) = lines(value)
+        return list(line.points.values())[place] if line.points else math.nan
+
+    return take
+
+
+def _slice(value: Value, begin: Value, end: Value | None = None) -> Value:
+    first = int(number(begin))
+    found = lines(value)[first : None if end is None else int(number(end))]
+    return found[0] if end is None and len(found) == 1 else found
+
+
+PLAIN: Final[Mapping[str, Callable[..., Value]]] = {
+    "ABS": _mapped(abs),
+    "AVG": _reduced(statistics.fmean),
+    "CEIL": _mapped(math.ceil),
+    "DATAPOINT_COUNT": _reduced(len),
+    "DATE": _clocked(lambda at: at.day),
+    "DAY": _clocked(lambda at: at.isoweekday()),
+    "DIFF": _steps(lambda _before, one, _after, other: other - one),
+    "DIFF_TIME": _steps(lambda before, _one, after, _other: float(after - before)),
+    "EPOCH": _clocked(lambda at: at.timestamp()),
+    "FIRST": _edge(0),
+    "FLOOR": _mapped(math.floor),
+    "HOUR": _clocked(lambda at: at.hour),
+    "LAST": _edge(-1),
+    "LOG": _mapped(math.log),
+    "LOG10": _mapped(math.log10),
+    "MAX": _reduced(max),
+    "METRIC_COUNT": lambda value: float(len(lines(value))),
+    "MIN": _reduced(min),
+    "MINUTE": _clocked(lambda at: at.minute),
+    "MONTH": _clocked(lambda at: at.month),
+    "RATE": _steps(lambda before, one, after, other: (other - one) / (after - before)),
+    "REMOVE_EMPTY": lambda value: [line for line in lines(value) if line.points],
+    "RUNNING_SUM": _running_sum,
+    "SLICE": _slice,
+    "STDDEV": _reduced(statistics.pstdev),
+    "SUM": _reduced(math.fsum),
+    "YEAR": _clocked(lambda at: at.year),
+}

@@ -1,0 +1,416 @@
+"""CloudWatch's API over SDK and HTTP: metrics in and out, alarms, their evaluation and what follows from it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from miyabi.localcloud.control.cloudwatch.database import Series
+from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
+from miyabi.model.metrics import Sample
+from tests.contract.control_api import Served, serve
+
+SPACE = "Shop"
+DIMENSIONS = [{"Name": "Service", "Value": "web"}]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("cloudwatch")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def cloudwatch(served: Served) -> Any:
+    return served.client("cloudwatch")
+
+
+def minute(ago: int) -> datetime:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    return now - timedelta(minutes=ago)
+
+
+def put(cloudwatch: Any, name: str, *data: dict[str, Any]) -> None:
+    shape = {"MetricName": name, "Dimensions": DIMENSIONS}
+    cloudwatch.put_metric_data(Namespace=SPACE, MetricData=[shape | one for one in data])
+
+
+def statistics(cloudwatch: Any, name: str, **given: Any) -> list[dict[str, Any]]:
+    usual = {
+        "Namespace": SPACE,
+        "MetricName": name,
+        "Dimensions": DIMENSIONS,
+        "StartTime": minute(30),
+        "EndTime": minute(-1),
+        "Period": 60,
+        "Statistics": ["Average", "Sum", "Minimum", "Maximum", "SampleCount"],
+    }
+    asked = {name: value for name, value in (usual | given).items() if value is not None}
+    found: list[dict[str, Any]] = cloudwatch.get_metric_statistics(**asked)["Datapoints"]
+    return found
+
+
+def refused(call: Any, **given: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**given)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_samples_of_a_minute_are_one_datapoint_with_all_statistics(cloudwatch: Any) -> None:
+    at = minute(5)
+    put(cloudwatch, "Latency", {"Value": 1.0, "Timestamp": at, "Unit": "Seconds"})
+    put(cloudwatch, "Latency", {"Value": 3.0, "Timestamp": at + timedelta(seconds=59), "Unit": "Seconds"})
+    put(cloudwatch, "Latency", {"Value": 9.0, "Timestamp": at + timedelta(seconds=60), "Unit": "Seconds"})
+    first, second = statistics(cloudwatch, "Latency")
+    assert first == {
+        "Timestamp": at,
+        "SampleCount": 2.0,
+        "Average": 2.0,
+        "Sum": 4.0,
+        "Minimum": 1.0,
+        "Maximum": 3.0,
+        "Unit": "Seconds",
+    }
+    assert second["Timestamp"] == at + timedelta(minutes=1)
+
+
+def test_percentiles_are_told_from_values_with_counts(cloudwatch: Any) -> None:
+    values = {"Values": [float(value) for value in range(1, 101)], "Counts": [1.0] * 100, "Timestamp": minute(3)}
+    put(cloudwatch, "Spread", values)
+    (point,) = statistics(cloudwatch, "Spread", Statistics=["Average"], ExtendedStatistics=["p50", "p99", "p100"])
+    assert point["ExtendedStatistics"] == {"p50": 50.0, "p99": 99.0, "p100": 100.0}
+    assert point["Average"] == 50.5
+
+
+def test_dimensions_must_match_exactly(cloudwatch: Any) -> None:
+    put(cloudwatch, "Exact", {"Value": 1.0, "Timestamp": minute(2)})
+    assert statistics(cloudwatch, "Exact", Dimensions=[]) == []
+    assert len(statistics(cloudwatch, "Exact")) == 1
+
+
+def test_periods_begin_at_the_start_time(cloudwatch: Any) -> None:
+    put(cloudwatch, "Aligned", *({"Value": 1.0, "Timestamp": minute(ago)} for ago in (9, 8, 7, 6, 5)))
+    points = statistics(cloudwatch, "Aligned", StartTime=minute(9), EndTime=minute(4), Period=180)
+    assert [(point["Timestamp"], point["Sum"]) for point in points] == [(minute(9), 3.0), (minute(6), 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"Period": 45}, "InvalidParameterValue"),
+        ({"StartTime": minute(0), "EndTime": minute(5)}, "InvalidParameterCombination"),
+        ({"StartTime": minute(3000), "Period": 60}, "InvalidParameterCombination"),
+        ({"Statistics": None}, "MissingParameter"),
+        ({"Statistics": None, "ExtendedStatistics": ["p101"]}, "InvalidParameterValue"),
+    ],
+)
+def test_statistics_that_cannot_be_told_are_refused(cloudwatch: Any, given: dict[str, Any], code: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        statistics(cloudwatch, "Latency", **given)
+    assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("namespace", "datum", "code"),
+    [
+        ("AWS/ECS", {"Value": 1.0}, "InvalidParameterValue"),
+        (SPACE, {}, "InvalidParameterCombination"),
+        (SPACE, {"Value": 1.0, "Values": [1.0]}, "InvalidParameterCombination"),
+        (SPACE, {"Value": 1.0, "Timestamp": minute(60 * 24 * 15)}, "InvalidParameterValue"),
+        (SPACE, {"Value": 1.0, "StorageResolution": 7}, "InvalidParameterValue"),
+        (SPACE, {"Values": [1.0], "Counts": [1.0, 2.0]}, "InvalidParameterValue"),
+    ],
+)
+def test_samples_that_cannot_be_kept_are_refused(
+    cloudwatch: Any, namespace: str, datum: dict[str, Any], code: str
+) -> None:
+    data = [{"MetricName": "Bad"} | datum]
+    assert refused(cloudwatch.put_metric_data, Namespace=namespace, MetricData=data) == code
+    assert cloudwatch.list_metrics(MetricName="Bad")["Metrics"] == []
+
+
+def test_metrics_are_listed_by_name_and_dimension(cloudwatch: Any) -> None:
+    put(cloudwatch, "Listed", {"Value": 1.0})
+    expected = [{"Namespace": SPACE, "MetricName": "Listed", "Dimensions": DIMENSIONS}]
+    assert cloudwatch.list_metrics(Namespace=SPACE, MetricName="Listed")["Metrics"] == expected
+    assert cloudwatch.list_metrics(MetricName="Listed", Dimensions=[{"Name": "Service"}])["Metrics"] == expected
+    assert cloudwatch.list_metrics(MetricName="Listed", Dimensions=[{"Name": "Other"}])["Metrics"] == []
+
+
+def test_metric_data_brings_metrics_expressions_and_searches(cloudwatch: Any) -> None:
+    for ago, hits, misses in ((4, 8.0, 2.0), (3, 0.0, 0.0), (2, 9.0, 1.0)):
+        put(cloudwatch, "Hits", {"Value": hits, "Timestamp": minute(ago)})
+        put(cloudwatch, "Misses", {"Value": misses, "Timestamp": minute(ago)})
+
+    def stat(name: str) -> dict[str, Any]:
+        metric = {"Namespace": SPACE, "MetricName": name, "Dimensions": DIMENSIONS}
+        return {"Metric": metric, "Period": 60, "Stat": "Sum"}
+
+    found = cloudwatch.get_metric_data(
+        MetricDataQueries=[
+            {"Id": "hits", "MetricStat": stat("Hits"), "ReturnData": False},
+            {"Id": "misses", "MetricStat": stat("Misses"), "ReturnData": False},
+            {"Id": "rate", "Expression": "100 * hits / (hits + misses)", "Label": "hit rate"},
+            {"Id": "filled", "Expression": "FILL(rate, 0)"},
+            {"Id": "all", "Expression": f"SEARCH('{{{SPACE},Service}} MetricName=\"Hits\"', 'Sum', 60)"},
+        ],
+        StartTime=minute(5),
+        EndTime=minute(1),
+        ScanBy="TimestampAscending",
+    )["MetricDataResults"]
+    by_id = {one["Id"]: one for one in found}
+    assert by_id.keys() == {"rate", "filled", "all"}
+    assert by_id["rate"]["Label"] == "hit rate"
+    assert by_id["rate"]["Timestamps"] == [minute(4), minute(2)], "a division by zero leaves no datapoint"
+    assert by_id["rate"]["Values"] == [80.0, 90.0]
+    assert by_id["filled"]["Values"] == [0.0, 80.0, 0.0, 90.0]
+    assert by_id["all"]["Values"] == [8.0, 0.0, 9.0]
+
+
+def test_metric_data_comes_in_pages(cloudwatch: Any) -> None:
+    put(cloudwatch, "Paged", *({"Value": float(ago), "Timestamp": minute(ago)} for ago in range(1, 8)))
+    metric = {"Namespace": SPACE, "MetricName": "Paged", "Dimensions": DIMENSIONS}
+    asked = {
+        "MetricDataQueries": [{"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}],
+        "StartTime": minute(10),
+        "EndTime": minute(0),
+        "MaxDatapoints": 3,
+    }
+    pages = list(cloudwatch.get_paginator("get_metric_data").paginate(**asked))
+    values = [value for page in pages for one in page["MetricDataResults"] for value in one["Values"]]
+    assert values == [float(ago) for ago in range(1, 8)]
+    codes = [one["StatusCode"] for page in pages for one in page["MetricDataResults"]]
+    assert codes == ["PartialData", "PartialData", "Complete"]
+
+
+@pytest.mark.parametrize("expression", ["m1 +", "NOPE(m1)", "m2", "a"])
+def test_expressions_that_mean_nothing_are_refused(cloudwatch: Any, expression: str) -> None:
+    queries = [{"Id": "a", "Expression": expression}]
+    given = {"MetricDataQueries": queries, "StartTime": minute(5), "EndTime": minute(1)}
+    assert refused(cloudwatch.get_metric_data, **given) == "ValidationError"
+
+
+def alarm(name: str, **given: Any) -> dict[str, Any]:
+    return {
+        "AlarmName": name,
+        "Namespace": SPACE,
+        "MetricName": name,
+        "Dimensions": DIMENSIONS,
+        "Statistic": "Average",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "Threshold": 70.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+    } | given
+
+
+def described(cloudwatch: Any, name: str) -> dict[str, Any]:
+    (found,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return dict(found)
+
+
+def evaluate(served: Served, boundary: datetime) -> None:
+    evaluation = Evaluation(served.cloudwatch)
+    now = datetime.now(UTC)
+    served.on_worker(evaluation.evaluate, 60, int(boundary.timestamp()), now)
+    served.on_worker(evaluation.compose, now)
+
+
+def test_an_alarm_goes_off_after_all_its_periods_and_tells_its_topic(served: Served, cloudwatch: Any) -> None:
+    sqs, sns = served.client("sqs"), served.client("sns")
+    queue = sqs.create_queue(QueueName="pages")["QueueUrl"]
+    topic = sns.create_topic(Name="pages")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-west-2:{served.instance.account}:pages")
+    cloudwatch.put_metric_alarm(**alarm("Busy", AlarmActions=[topic], OKActions=[topic], AlarmDescription="too busy"))
+    fresh = described(cloudwatch, "Busy")
+    assert fresh["StateValue"] == "INSUFFICIENT_DATA"
+    put(cloudwatch, "Busy", *({"Value": 90.0, "Timestamp": minute(ago)} for ago in (4, 3)))
+    put(cloudwatch, "Busy", {"Value": 10.0, "Timestamp": minute(5)})
+
+    evaluate(served, minute(2))
+    assert described(cloudwatch, "Busy")["StateValue"] == "OK", "two of three periods breach"
+    put(cloudwatch, "Busy", {"Value": 90.0, "Timestamp": minute(2)})
+    evaluate(served, minute(1))
+    raised = described(cloudwatch, "Busy")
+    assert raised["StateValue"] == "ALARM"
+    assert json.loads(raised["StateReasonData"])["recentDatapoints"] == [90.0, 90.0, 90.0]
+
+    bodies = [
+        json.loads(json.loads(one["Body"])["Message"])
+        for one in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+    ]
+    assert [(body["OldStateValue"], body["NewStateValue"]) for body in bodies] == [
+        ("INSUFFICIENT_DATA", "OK"),
+        ("OK", "ALARM"),
+    ]
+    assert bodies[1]["Region"] == "US West (Oregon)"
+    assert bodies[1]["Trigger"]["MetricName"] == "Busy"
+    history = cloudwatch.describe_alarm_history(AlarmName="Busy")["AlarmHistoryItems"]
+    assert [item["HistoryItemType"] for item in history] == [
+        "Action",
+        "StateUpdate",
+        "Action",
+        "StateUpdate",
+        "ConfigurationUpdate",
+    ]
+    assert history[1]["HistorySummary"] == "Alarm updated from OK to ALARM"
+
+
+def test_actions_that_are_disabled_are_not_taken(served: Served, cloudwatch: Any) -> None:
+    topic = served.client("sns").create_topic(Name="quiet")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Quiet", AlarmActions=[topic]))
+    cloudwatch.disable_alarm_actions(AlarmNames=["Quiet"])
+    cloudwatch.set_alarm_state(AlarmName="Quiet", StateValue="ALARM", StateReason="trying")
+    kinds = [
+        item["HistoryItemType"] for item in cloudwatch.describe_alarm_history(AlarmName="Quiet")["AlarmHistoryItems"]
+    ]
+    assert kinds == ["StateUpdate", "ConfigurationUpdate", "ConfigurationUpdate"]
+    cloudwatch.enable_alarm_actions(AlarmNames=["Quiet"])
+    assert described(cloudwatch, "Quiet")["ActionsEnabled"] is True
+
+
+def test_a_topic_that_is_gone_is_written_down_as_a_failed_action(served: Served, cloudwatch: Any) -> None:
+    gone = f"arn:aws:sns:us-west-2:{served.instance.account}:gone"
+    cloudwatch.put_metric_alarm(**alarm("Lost", AlarmActions=[gone]))
+    cloudwatch.set_alarm_state(AlarmName="Lost", StateValue="ALARM", StateReason="trying")
+    (action,) = cloudwatch.describe_alarm_history(AlarmName="Lost", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert action["HistorySummary"] == f"Failed to execute action {gone}"
+
+
+def test_an_alarm_on_an_expression_watches_its_value(served: Served, cloudwatch: Any) -> None:
+    stat = {
+        "Metric": {"Namespace": SPACE, "MetricName": "Errors", "Dimensions": DIMENSIONS},
+        "Period": 60,
+        "Stat": "Sum",
+    }
+    cloudwatch.put_metric_alarm(
+        AlarmName="Errors",
+        Metrics=[
+            {"Id": "e", "MetricStat": stat, "ReturnData": False},
+            {"Id": "f", "Expression": "FILL(e, 0) + 1", "ReturnData": True},
+        ],
+        EvaluationPeriods=1,
+        Threshold=5.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    evaluate(served, minute(1))
+    assert described(cloudwatch, "Errors")["StateValue"] == "OK"
+    put(cloudwatch, "Errors", {"Value": 5.0, "Timestamp": minute(2)})
+    evaluate(served, minute(1))
+    found = described(cloudwatch, "Errors")
+    assert found["StateValue"] == "ALARM"
+    assert [query["Id"] for query in found["Metrics"]] == ["e", "f"]
+    assert "MetricName" not in found
+
+
+def test_a_composite_alarm_follows_its_rule_and_its_suppressor(served: Served, cloudwatch: Any) -> None:
+    topic = served.client("sns").create_topic(Name="composite")["TopicArn"]
+    for name in ("One", "Two", "Maintenance"):
+        cloudwatch.put_metric_alarm(**alarm(name))
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="begin")
+    cloudwatch.set_alarm_state(AlarmName="Maintenance", StateValue="ALARM", StateReason="begin")
+    cloudwatch.put_composite_alarm(
+        AlarmName="Both",
+        AlarmRule='ALARM("One") AND NOT OK(Two)',
+        AlarmActions=[topic],
+        ActionsSuppressor="Maintenance",
+        ActionsSuppressorWaitPeriod=1,
+        ActionsSuppressorExtensionPeriod=1,
+    )
+    evaluation = Evaluation(served.cloudwatch)
+
+    def composed(seconds: float = 0) -> dict[str, Any]:
+        served.on_worker(evaluation.compose, datetime.now(UTC) + timedelta(seconds=seconds))
+        (found,) = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=["Both"])["CompositeAlarms"]
+        return dict(found)
+
+    assert composed()["StateValue"] == "OK"
+    for name in ("One", "Two"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="go")
+    suppressed = composed()
+    assert (suppressed["StateValue"], suppressed["ActionsSuppressedBy"]) == ("ALARM", "Alarm")
+    cloudwatch.set_alarm_state(AlarmName="Maintenance", StateValue="OK", StateReason="over")
+    assert composed()["ActionsSuppressedBy"] == "ExtensionPeriod"
+    acted = composed(seconds=2)
+    assert "ActionsSuppressedBy" not in acted
+    (action,) = cloudwatch.describe_alarm_history(AlarmName="Both", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert action["HistorySummary"] == f"Successfully executed action {topic}"
+    assert cloudwatch.describe_alarms(AlarmNamePrefix="Both")["MetricAlarms"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"Period": 45}, "ValidationError"),
+        ({"EvaluationPeriods": 2, "DatapointsToAlarm": 3}, "ValidationError"),
+        ({"Period": 3600, "EvaluationPeriods": 200}, "ValidationError"),
+        ({"Statistic": "Average", "ExtendedStatistic": "p99"}, "InvalidParameterCombination"),
+        ({"AlarmActions": ["topic"]}, "ValidationError"),
+        ({"TreatMissingData": "whatever"}, "ValidationError"),
+    ],
+)
+def test_alarms_that_cannot_be_evaluated_are_refused(cloudwatch: Any, given: dict[str, Any], code: str) -> None:
+    assert refused(cloudwatch.put_metric_alarm, **alarm("Bad", **given)) == code
+    assert cloudwatch.describe_alarms(AlarmNames=["Bad"])["MetricAlarms"] == []
+
+
+def test_changing_an_alarm_keeps_its_state_and_tags(cloudwatch: Any) -> None:
+    cloudwatch.put_metric_alarm(**alarm("Kept", Tags=[{"Key": "team", "Value": "web"}]))
+    cloudwatch.set_alarm_state(AlarmName="Kept", StateValue="ALARM", StateReason="trying")
+    cloudwatch.put_metric_alarm(**alarm("Kept", Threshold=80.0))
+    found = described(cloudwatch, "Kept")
+    assert (found["StateValue"], found["Threshold"]) == ("ALARM", 80.0)
+    arn = found["AlarmArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "tier", "Value": "1"}])
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "tier", "Value": "1"}]
+    cloudwatch.delete_alarms(AlarmNames=["Kept"])
+    cloudwatch.put_metric_alarm(**alarm("Kept"))
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
+
+
+def test_an_unknown_alarm_is_said_to_be_unknown(cloudwatch: Any) -> None:
+    given = {"AlarmName": "Nobody", "StateValue": "OK", "StateReason": "x"}
+    assert refused(cloudwatch.set_alarm_state, **given) == "ResourceNotFound"
+    assert refused(cloudwatch.delete_alarms, AlarmNames=["Nobody"]) == "ResourceNotFound"
+
+
+def test_a_large_request_that_the_sdk_compresses_is_understood(cloudwatch: Any) -> None:
+    data = [{"Value": float(number), "Timestamp": minute(6), "Unit": "Count"} for number in range(1000)]
+    put(cloudwatch, "Compressed", *data)
+    (point,) = statistics(cloudwatch, "Compressed")
+    assert (point["SampleCount"], point["Sum"]) == (1000.0, 499_500.0)
+
+
+def test_a_day_of_minutes_among_a_hundred_series_is_read_quickly(served: Served, cloudwatch: Any) -> None:
+    """At most 50 ms of the one worker thread's own time; best of five."""
+    begin = int(minute(1440).timestamp())
+    for number in range(100):
+        series = Series("us-west-2", SPACE, "Day", (("Service", f"s{number}"),), "Count")
+        points = [(series, begin + 60 * one, 60, Sample.of(float(one))) for one in range(1440)]
+        served.on_worker(served.cloudwatch.database.write, points)
+    taken = []
+    for number in range(5):
+        before = served.on_worker(time.thread_time)
+        found = statistics(
+            cloudwatch,
+            "Day",
+            Dimensions=[{"Name": "Service", "Value": f"s{number}"}],
+            StartTime=minute(1440),
+            EndTime=minute(0),
+            Statistics=["Average"],
+        )
+        taken.append(served.on_worker(time.thread_time) - before)
+        assert len(found) == 1440
+    assert min(taken) < 0.050
+
+
+def test_stock_dashboards_stay(cloudwatch: Any) -> None:
+    cloudwatch.put_dashboard(DashboardName="board", DashboardBody=json.dumps({"widgets": []}))
+    assert json.loads(cloudwatch.get_dashboard(DashboardName="board")["DashboardBody"]) == {"widgets": []}

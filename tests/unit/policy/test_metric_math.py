@@ -1,0 +1,90 @@
+"""What expressions over metrics are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from miyabi.policy.metric_math import BadExpression, Frame, evaluate, names_in, parse
+from miyabi.policy.metric_math.values import Line, Value
+
+A = Line("a", {0: 1.0, 60: 2.0, 120: 4.0})
+B = Line("b", {0: 2.0, 120: 0.0})
+FRAME = Frame(0, 240, 60, {"a": A, "b": B}, {"a": A, "b": B, "both": [A, B]})
+
+
+def worth(expression: str) -> Any:
+    found: Value = evaluate(expression, FRAME)
+    match found:
+        case Line():
+            return dict(found.points)
+        case list():
+            return [dict(line.points) for line in found]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("2 + 3 * 4 ^ 2 / 8 - -1", 9.0),
+        ("(2 + 3) * 4", 20.0),
+        ("-2 ^ 2", -4.0),
+        ("a * 100", {0: 100.0, 60: 200.0, 120: 400.0}),
+        ("a / b", {0: 0.5}),
+        ("a + b", {0: 3.0, 120: 4.0}),
+        ("a > 1 && a < 4", {0: 0.0, 60: 1.0, 120: 0.0}),
+        ("a >= 2 OR a == 1", {0: 1.0, 60: 1.0, 120: 1.0}),
+        ("SUM(METRICS())", {0: 3.0, 60: 2.0, 120: 4.0}),
+        ("AVG([a, b])", {0: 1.5, 60: 2.0, 120: 2.0}),
+        ("MAX(a)", 4.0),
+        ("both * 2", [{0: 2.0, 60: 4.0, 120: 8.0}, {0: 4.0, 120: 0.0}]),
+        ("FILL(b, 7)", {0: 2.0, 60: 7.0, 120: 0.0, 180: 7.0}),
+        ("FILL(b, a)", {0: 2.0, 60: 2.0, 120: 0.0}),
+        ("FILL(b, REPEAT)", {0: 2.0, 60: 2.0, 120: 0.0, 180: 0.0}),
+        ("FILL(b, LINEAR)", {0: 2.0, 60: 1.0, 120: 0.0}),
+        ("IF(a > 1, a, 0)", {0: 0.0, 60: 2.0, 120: 4.0}),
+        ("IF(a > 1, a)", {60: 2.0, 120: 4.0}),
+        ("RATE(a)", {60: 1 / 60, 120: 2 / 60}),
+        ("DIFF(a)", {60: 1.0, 120: 2.0}),
+        ("RUNNING_SUM(a)", {0: 1.0, 60: 3.0, 120: 7.0}),
+        ("PERIOD(a)", 60.0),
+        ("TIME_SERIES(3)", {0: 3.0, 60: 3.0, 120: 3.0, 180: 3.0}),
+        ("METRIC_COUNT(METRICS('b'))", 1.0),
+        ("DATAPOINT_COUNT(a)", 3.0),
+        ("ABS(DIFF(b))", {120: 2.0}),
+        ("LOG10(b)", {0: pytest.approx(0.30103)}),
+        ("SLICE(both, 1)", {0: 2.0, 120: 0.0}),
+        ("FIRST(a) + LAST(a)", 5.0),
+        ("MINUTE(a)", {0: 0.0, 60: 1.0, 120: 2.0}),
+        ("a/0", {}),
+    ],
+)
+def test_an_expression_is_worth(expression: str, expected: object) -> None:
+    assert worth(expression) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "a +",
+        "a b",
+        "(a",
+        "SUM(a",
+        "c",
+        "NOPE(a)",
+        "'text'",
+        "a # 1",
+        "SUM()",
+        "CEIL(a, b)",
+        "(" * 60 + "1" + ")" * 60,
+    ],
+)
+def test_an_expression_that_means_nothing_is_refused(expression: str) -> None:
+    with pytest.raises(BadExpression):
+        evaluate(expression, FRAME)
+
+
+def test_the_ids_of_an_expression_are_known() -> None:
+    assert names_in(parse("IF(m1 > 2, [m2, m3], -e4)")) == {"m1", "m2", "m3", "e4"}
