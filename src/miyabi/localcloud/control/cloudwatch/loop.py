@@ -122,8 +122,9 @@ class MetricRetentionLoop:
         """Do everything that is due, series by series, giving the thread back after each."""
         database = self._cloudwatch.database
         now = int(self._engine.clock().timestamp())
-        series: int | None = 0
-        while (series := await self._engine.run(database.after, series)) is not None:
+        series = 0
+        while (following := await self._engine.run(database.after, series)) is not None:
+            series = following
             for width, into, age in _AGES:
                 while await self._engine.run(database.coarsen, series, width, into, now - age):
                     pass
