@@ -30,15 +30,21 @@ from miyabi.environment.home import Home
 from miyabi.environment.lease import home_of, release
 from miyabi.environment.terraform.runs import Terraform, forget
 from miyabi.environment.terraform.state import read_state
-from miyabi.model.errors import Conflict, Interrupted, MiyabiError
+from miyabi.model.errors import Conflict, Interrupted, InvalidInput, MiyabiError
+from miyabi.policy.tempo import FASTEST
 
 
 @click.command()
 @shared_options
 @click.option("--apply", "force_apply", is_flag=True, help="Run terraform apply even where nothing has changed.")
 @click.option("--yes", metavar="NAME", help="Confirm with the environment's name instead of being asked.")
+@click.option(
+    "--clock-speed",
+    type=click.IntRange(1, FASTEST),
+    help="Rehearse alarms, scaling and health checks so many times faster; kept until another is given. At first 1.",
+)
 @click.pass_obj
-def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
+def up(session: Session, *, force_apply: bool, yes: str | None, clock_speed: int | None) -> None:
     """Bring the environment up: local cloud, infrastructure, image, service.
 
     What is there already is kept: a stopped local cloud comes back with the same addresses, without an apply.
@@ -47,6 +53,8 @@ def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
     session.head(session.environment())
     if session.cloud_name() == LOCAL:
         require_local()
+    elif clock_speed is not None:
+        raise InvalidInput("AWS's clock cannot be sped up", hint="Leave out --clock-speed; the local cloud has one.")
     check_files(session.environment(), session.environ)
     with _interruptible("miyabi up"), _reserved(session):
         access = session.access(create=True)
@@ -54,7 +62,7 @@ def up(session: Session, *, force_apply: bool, yes: str | None) -> None:
             check_identity(access.target, session.cloud(access.target))  # before anything is written
         terraform = access.terraform()
         build = start_build(access)
-        _start(access, session.output)
+        _start(access, session.output, clock_speed)
         name = access.environment.name
         done = provision(
             access,
@@ -171,7 +179,7 @@ def _interruptible(command: str) -> Iterator[None]:
         raise Interrupted("interrupted; what was done so far is kept", hint=resume_hint(command)) from error
 
 
-def _start(access: Access, output: Output) -> bool:
+def _start(access: Access, output: Output, clock_speed: int | None = None) -> bool:
     """Start the local cloud where there is one, and return whether it ran already."""
     if access.home is None:
         return False
@@ -179,8 +187,12 @@ def _start(access: Access, output: Output) -> bool:
 
     begun = time.monotonic()
     ran = lifecycle.inspect(access.home) is not None
+    if clock_speed is not None:
+        lifecycle.set_clock_speed(access.home, clock_speed)
     lifecycle.start(access.home)
+    speed = access.conditions().clock_speed
     detail = f"{access.target.endpoint}{' (was running)' if ran else ''}"
+    detail += f", clock speed {speed}" if speed != 1 else ""
     output.phase("local cloud", time.monotonic() - begun, detail)
     return ran
 

@@ -48,7 +48,15 @@ def status(session: Session, *, check: bool) -> None:
     conditions = access.conditions()
     _show_conditions(output, conditions)
     shown = {field.name: getattr(found, field.name) for field in fields(found)}
-    output.result({"answering": True, **shown, "limiter": conditions.limiter, "lost": conditions.lost})
+    output.result(
+        {
+            "answering": True,
+            **shown,
+            "limiter": conditions.limiter,
+            "lost": conditions.lost,
+            "clock_speed": conditions.clock_speed,
+        }
+    )
     if check:
         _judge(found)
 
@@ -100,6 +108,9 @@ def _show(output: Output, found: EnvironmentStatus) -> None:
 def _show_conditions(output: Output, conditions: Conditions) -> None:
     if conditions.limiter is not None and conditions.limiter not in conditions.lost:
         output.line(f"task limits    {conditions.limiter}")
+    if conditions.clock_speed != 1:
+        speed = conditions.clock_speed
+        output.line(f"clock speed    {speed}: alarms, scaling and health checks run {speed} times as fast")
     for what in conditions.lost:
         output.line(f"{output.colour('lost here', 'yellow')}      {what}")
 

@@ -21,16 +21,20 @@ class Conditions:
     limiter: str | None = None
     """By what tasks are held to their CPU and memory; None where AWS does it, or nothing runs."""
     lost: tuple[str, ...] = ()
+    clock_speed: int = 1
+    """How many times faster its control loops run than the wall clock."""
 
 
 def conditions_of(home: Home) -> Conditions:
     """Return what a running local cloud says of itself."""
+    instance = home.read_instance()
+    speed = instance.clock_speed if instance is not None else 1
     try:
         limiter = (home.run / LIMITER_FILE).read_text(encoding="utf-8").strip()
     except OSError:
-        return Conditions()
+        return Conditions(clock_speed=speed)
     lost = [lost_ports(), limiter if limiter.startswith(Limiter.POLLING) else ""]
-    return Conditions(limiter, tuple(text for text in lost if text))
+    return Conditions(limiter, tuple(text for text in lost if text), speed)
 
 
 def lost_ports() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import signal
@@ -13,11 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from miyabi.environment.home import Home, Instance
 from miyabi.localcloud.launch import await_control, await_supervisor, check_port, spawn_supervisor
 from miyabi.localcloud.running import Running, inspect, supervisor_of
+from miyabi.localcloud.supervisor import wire
 from miyabi.localcloud.supervisor.identity import Identity, sweep
 from miyabi.localcloud.supervisor_client import BlockingSupervisorClient
-from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, NotFound
+from miyabi.model.errors import Conflict, Failed, InvalidInput, MiyabiError, NotFound, Unavailable
 
-__all__ = ["Progress", "Running", "exclusive", "inspect", "start", "stop"]
+__all__ = ["Progress", "Running", "exclusive", "inspect", "set_clock_speed", "start", "stop"]
 
 Progress = Callable[[str], None]
 
@@ -86,6 +88,32 @@ def start(
     finally:
         if begun is not None and begun.poll() is None:
             begun.returncode = 0  # it outlives this command on purpose: nobody waits for it
+
+
+def set_clock_speed(home: Home, speed: int, *, deadline_seconds: float = 20.0) -> bool:
+    """Let control loops run so many times as fast as the wall clock; return whether that is new. Hold `exclusive`.
+
+    The control plane is started anew for it, while everything that it looks after runs on.
+    Unavailable: the former one does not end in time.
+    """
+    instance = home.read_instance()
+    if instance is None:
+        raise NotFound(f"there is no local cloud in {home.root}", hint="Create it: miyabi up")
+    if instance.clock_speed == speed:
+        return False
+    home.write_instance(dataclasses.replace(instance, clock_speed=speed))
+    running = inspect(home)
+    control = running.process(wire.CONTROL) if running is not None else None
+    if control is None or not control.running:
+        return True
+    client = BlockingSupervisorClient(home.run)
+    client.signal(wire.CONTROL, signal.SIGTERM)
+    until = time.monotonic() + deadline_seconds
+    while any(one.name == wire.CONTROL and one.running and one.pid == control.pid for one in client.list()):
+        if time.monotonic() > until:
+            raise Unavailable(f"the control plane of {home.root} (pid {control.pid}) does not end in time")
+        time.sleep(0.02)
+    return True
 
 
 def stop(home: Home, *, deadline_seconds: float = 30.0) -> bool:

@@ -127,6 +127,10 @@ class BlockingSupervisorClient:
         body = self._ask({"op": "list"}, timeout_seconds)
         return tuple(wire.state_of(state) for state in body["processes"])
 
+    def signal(self, name: str, number: signals.Signals, *, timeout_seconds: float = 5.0) -> None:
+        """Signal a process as `SupervisorClient.signal` does."""
+        self._ask({"op": "signal", "name": name, "signal": int(number), "group": True}, timeout_seconds)
+
     def stop(self, *, timeout_seconds: float) -> None:
         """End everything and wait for it. Unavailable: not done in time."""
         self._ask({"op": "stop"}, timeout_seconds)

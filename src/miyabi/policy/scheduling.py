@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from miyabi.model.ecs import TaskStatus
 from miyabi.policy.backoff import start_delay
+from miyabi.policy.tempo import WALL, Tempo
 
 WITHOUT_CHECKS = timedelta(seconds=40)
 """A task with neither a container health check nor a target group counts as healthy this long after RUNNING."""
@@ -34,12 +35,13 @@ class Rollout:
     """It once had all its tasks healthy: it is what the service can go back to."""
     stalled: bool = False
     """It failed: it starts no more tasks."""
+    tempo: Tempo = WALL
 
     def delay(self, now: datetime) -> timedelta:
         """Return how long its next start has to wait."""
         if self.last_failure_at is None:
             return timedelta(0)
-        return max(timedelta(0), self.last_failure_at + start_delay(self.failures) - now)
+        return max(timedelta(0), self.last_failure_at + self.tempo.shortened(start_delay(self.failures)) - now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,3 +39,7 @@ class Tempo:
     def last_boundary(self, instant: datetime, period_seconds: int) -> int:
         """Return the second of the loops' own time at which the newest whole period had ended."""
         return int(self.seconds(instant) // period_seconds) * period_seconds
+
+
+WALL: Final = Tempo()
+"""Control loops as fast as the wall clock."""

@@ -117,12 +117,12 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         EcrLayers(Blobs(home)),
         Identities(keys),
     )
-    checks = CheckLoop(engine, elbv2)
+    checks = CheckLoop(engine, elbv2, tempo)
     loops: tuple[Loop, ...] = (
         # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
         SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
-        ServiceLoop(engine, tables, elbv2, instance.account),
+        ServiceLoop(engine, tables, elbv2, instance.account, tempo),
         checks,
         NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
         DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),

@@ -10,6 +10,7 @@ from miyabi.localcloud.control.service import Params
 from miyabi.model.ecs import Deployment, RolloutState, Service, Task
 from miyabi.policy.circuit_breaker import Tripped
 from miyabi.policy.scheduling import Plan, Rollout
+from miyabi.policy.tempo import Tempo
 
 FAILED_TO_START = "tasks failed to start"
 FAILED_CHECKS = "tasks failed ELB health checks"
@@ -72,7 +73,7 @@ def fail(row: Service, tripped: Tripped, now: datetime) -> tuple[Service, list[s
     return row, messages
 
 
-def rollouts(row: Service) -> tuple[Rollout, ...]:
+def rollouts(row: Service, tempo: Tempo) -> tuple[Rollout, ...]:
     """Return the deployments as the scheduler sees them."""
     return tuple(
         Rollout(
@@ -82,6 +83,7 @@ def rollouts(row: Service) -> tuple[Rollout, ...]:
             last_failure_at=item.last_failure_at,
             completed=item.rollout_state is RolloutState.COMPLETED,
             stalled=item.rollout_state is RolloutState.FAILED,
+            tempo=tempo,
         )
         for item in row.deployments
     )

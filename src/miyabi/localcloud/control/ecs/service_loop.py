@@ -17,6 +17,7 @@ from miyabi.model.ecs import Service, Task, TaskStatus
 from miyabi.model.load_balancing import TargetHealth, TargetState
 from miyabi.policy.circuit_breaker import Breaker, judge
 from miyabi.policy.scheduling import WITHOUT_CHECKS, Asked, Plan, Seen, Start, plan_service
+from miyabi.policy.tempo import WALL, Tempo
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,12 @@ class ServiceLoop:
 
     name = "ecs-services"
 
-    def __init__(self, engine: Engine, tables: EcsTables, targets: Targets, account: str) -> None:
+    def __init__(self, engine: Engine, tables: EcsTables, targets: Targets, account: str, tempo: Tempo = WALL) -> None:
         self._engine = engine
         self._tables = tables
         self._targets = targets
         self._account = account
+        self._tempo = tempo
         self._troubles = Troubles(log)
 
     async def step(self) -> timedelta:
@@ -91,7 +93,7 @@ class ServiceLoop:
                 self._tables.put_task(region, dataclasses.replace(task, was_healthy=True))
                 service = deployments.forget_failures(service, task.started_by)
         service, messages = _judge_deployment(service, now)
-        plan = plan_service(_asked(service), seen, now=now)
+        plan = plan_service(_asked(service, self._tempo), seen, now=now)
         service, said = self._apply(region, service, plan, now)
         messages += said
         service, said = deployments.settle(service, tasks, plan, now)
@@ -177,13 +179,13 @@ class ServiceLoop:
         return service, f"(service {service.name}) has started {len(tasks)} tasks: {ids}."
 
 
-def _asked(service: Service) -> Asked:
+def _asked(service: Service, tempo: Tempo) -> Asked:
     configuration = service.settings["deploymentConfiguration"]
     return Asked(
         desired_count=service.desired_count,
         minimum_healthy_percent=configuration["minimumHealthyPercent"],
         maximum_percent=configuration["maximumPercent"],
-        rollouts=deployments.rollouts(service),
+        rollouts=deployments.rollouts(service, tempo),
         active=service.status == "ACTIVE",
     )
 

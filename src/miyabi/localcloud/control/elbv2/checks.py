@@ -11,11 +11,13 @@ from miyabi.localcloud.control.elbv2.targets import Checked, Targets
 from miyabi.localcloud.control.engine import Engine
 from miyabi.model.load_balancing import TRAFFIC_PORT, HealthCheck
 from miyabi.policy.target_health import FAILED, TIMED_OUT, CheckResult, judge_status, next_check_after
+from miyabi.policy.tempo import WALL, Tempo
 
 log = logging.getLogger(__name__)
 
 _IDLE = timedelta(seconds=5)
 _UNDER_WAY = timedelta(milliseconds=100)
+_SHORTEST = timedelta(milliseconds=250)
 _AT_ONCE = 64
 _HEAD_BYTES = 1 << 16
 _Key = tuple[str, str]
@@ -26,9 +28,10 @@ class CheckLoop:
 
     name = "elbv2-checks"
 
-    def __init__(self, engine: Engine, service: Targets) -> None:
+    def __init__(self, engine: Engine, service: Targets, tempo: Tempo = WALL) -> None:
         self._engine = engine
         self._service = service
+        self._tempo = tempo
         self._started: dict[_Key, datetime] = {}
         self._running: dict[_Key, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -47,6 +50,7 @@ class CheckLoop:
             interval = next_check_after(checked.target.health, checked.check)
             if interval is None:
                 continue
+            interval = max(self._tempo.shortened(interval), min(interval, _SHORTEST))
             last = self._started.get(key)
             if key in self._running:  # its next one is not to be missed: nothing wakes this loop when a check ends
                 pauses.append(max(_UNDER_WAY, (last or now) + interval - now))
