@@ -117,7 +117,6 @@ def serve(root: Path) -> Iterator[Served]:
     keys = Keys(engine.store, instance)
     addresses = AddressBook(engine.store, instance.block)
     network = partial(stock.ensure, "ec2")
-    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
     tempo = Tempo(instance.clock_speed)
     alarms = AlarmTables(engine.store)
     cloudwatch = CloudWatch(
@@ -128,6 +127,7 @@ def serve(root: Path) -> Iterator[Served]:
         engine.clock,
         engine.wake,
     )
+    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake, cloudwatch.heard)
     autoscaling = ApplicationAutoScaling(engine.store, tables, cloudwatch, engine.wake)
     services = (
         Ecs(tables, keys, network),

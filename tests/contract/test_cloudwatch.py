@@ -411,6 +411,20 @@ def test_a_day_of_minutes_among_a_hundred_series_is_read_quickly(served: Served,
     assert min(taken) < 0.050
 
 
+def test_log_lines_carry_metrics(served: Served, cloudwatch: Any) -> None:
+    logs = served.client("logs")
+    logs.create_log_group(logGroupName="/emf")
+    logs.create_log_stream(logGroupName="/emf", logStreamName="s")
+    at = minute(2)
+    directive = {"Namespace": SPACE, "Dimensions": [["Service"]], "Metrics": [{"Name": "Embedded", "Unit": "Count"}]}
+    about = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    message = json.dumps({"_aws": about, "Service": "web", "Embedded": [1, 4]})
+    event = {"timestamp": int(time.time() * 1000), "message": message}
+    logs.put_log_events(logGroupName="/emf", logStreamName="s", logEvents=[event])
+    (point,) = statistics(cloudwatch, "Embedded")
+    assert (point["Timestamp"], point["Sum"], point["Unit"]) == (at, 5.0, "Count")
+
+
 def test_stock_dashboards_stay(cloudwatch: Any) -> None:
     cloudwatch.put_dashboard(DashboardName="board", DashboardBody=json.dumps({"widgets": []}))
     assert json.loads(cloudwatch.get_dashboard(DashboardName="board")["DashboardBody"]) == {"widgets": []}

@@ -88,7 +88,6 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     tables = EcsTables(engine.store)
     ensure_network = partial(stock.ensure, "ec2")
     elbv2 = Elbv2(engine.store, addresses, engine.wake, ensure_network)
-    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake)
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
@@ -103,6 +102,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         engine.clock,
         engine.wake,
     )
+    logs = Logs(home.state / "logs.sqlite", engine.clock, engine.wake, cloudwatch.heard)
     autoscaling = ApplicationAutoScaling(engine.store, tables, cloudwatch, engine.wake)
     scaler = Scaler(autoscaling, engine.store, tables, alarms, tempo)
     services = (

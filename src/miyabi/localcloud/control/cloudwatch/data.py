@@ -15,6 +15,7 @@ from miyabi.localcloud.control.cloudwatch.reading import MetricReader
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Kind, Measurement, Sample
+from miyabi.policy.embedded_metrics import MARK, embedded_metrics
 from miyabi.policy.metric_math import BadExpression
 from miyabi.policy.metric_math.values import Line, Value
 from miyabi.policy.tempo import Tempo
@@ -158,6 +159,16 @@ class Metrics(LiveService):
                 for one in given
             ]
         self.database.write(points)
+
+    def heard(self, region: str, messages: Iterable[str]) -> None:
+        """Take the metrics that log events carry in the embedded metric format."""
+        now = self.clock()
+        found = [one for message in messages if MARK in message for one in embedded_metrics(message, now=now)]
+        if found:
+            self.record(
+                Datum(region, one.namespace, one.name, one.dimensions, one.unit, one.at, one.sample, one.width)
+                for one in found
+            )
 
     def measured(self, measurements: Iterable[Measurement], began: int, width: int) -> None:
         """Store what samplers found in a period.

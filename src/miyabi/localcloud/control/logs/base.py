@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,9 @@ _DAY = 86_400_000
 
 _GROUP = "SELECT id, region, name, created, class, kms_key, protected, retention_days, stored_bytes, tags FROM groups"
 _STREAM = "SELECT id, group_id, name, created, first_event, last_event, last_ingestion FROM streams"
+
+
+def _take_no_notice(_region: str, _messages: Sequence[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,22 @@ class LogsBase(LiveService):
 
     name: ClassVar[str] = "logs"
 
-    def __init__(self, path: Path, clock: Callable[[], datetime], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None],
+        on_events: Callable[[str, Sequence[str]], None] = _take_no_notice,
+    ) -> None:
         """Open the database.
 
         on_change: called when a loop has something to do: a file to follow, or a log group's events to remove.
+        on_events: region and messages of events that are being stored.
         """
         self._database = LogDatabase(path)
         self._clock = clock
         self._on_change = on_change
+        self._on_events = on_events
         self._missing: set[tuple[str, str]] = set()
         """Log groups, by region and name, that tasks print to and that do not exist."""
 

@@ -82,6 +82,7 @@ class Events(LogsBase):
         )
         size = sum(bytes_of(message) for _, message in events)
         self._database.execute("UPDATE groups SET stored_bytes=stored_bytes+? WHERE id=?", size, group.id)
+        self._on_events(group.region, [message for _, message in events])
 
     def get_log_events(self, caller: Caller, params: Params) -> Result:
         """Answer GetLogEvents: a page is oldest first whichever way it was reached."""
