@@ -41,6 +41,12 @@ from miyabi.localcloud.control.log_rotation import LogRotationLoop
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
 from miyabi.localcloud.control.rds import DatabaseLoop, Rds, Versions
 from miyabi.localcloud.control.rebuilding import stock_services
+from miyabi.localcloud.control.samplers.caches import CacheSampler
+from miyabi.localcloud.control.samplers.databases import DatabaseSampler
+from miyabi.localcloud.control.samplers.ecs import HIGH_RESOLUTION, EcsSampler, InsightsSampler, TaskUsage
+from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
+from miyabi.localcloud.control.samplers.requests import PORT as LOG_PORT
+from miyabi.localcloud.control.samplers.requests import RequestLog, log_address
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -117,19 +123,37 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         EcrLayers(Blobs(home)),
         Identities(keys),
     )
+    haproxy = HaproxyDriver(home, supervisor)
+    postgres = PostgresDriver(home, supervisor, authority, Launch())
+    caches = CacheDriver(home, supervisor)
+    requests = RequestLog()
+    log_at = log_address(instance.block)
+    samplers = (
+        EcsSampler(TaskUsage(engine, tables, supervisor), engine),
+        EcsSampler(
+            TaskUsage(engine, tables, supervisor),
+            engine,
+            period=HIGH_RESOLUTION,
+            wanted=autoscaling.high_resolution_services,
+        ),
+        InsightsSampler(TaskUsage(engine, tables, supervisor), engine, tables),
+        LoadBalancerSampler(engine, elbv2, haproxy, requests.take),
+        DatabaseSampler(engine, rds, postgres, supervisor),
+        CacheSampler(engine, elasticache, caches),
+    )
     checks = CheckLoop(engine, elbv2, tempo)
     loops: tuple[Loop, ...] = (
         # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        SyncLoop(engine, elbv2, HaproxyDriver(home, supervisor)),
+        SyncLoop(engine, elbv2, haproxy, log_to=f"{log_at}:{LOG_PORT}"),
         ServiceLoop(engine, tables, elbv2, instance.account, tempo),
         checks,
-        NodeLoop(engine, elasticache, CacheDriver(home, supervisor), instance.account),
-        DatabaseLoop(engine, rds, PostgresDriver(home, supervisor, authority, Launch()), instance.account),
+        NodeLoop(engine, elasticache, caches, instance.account),
+        DatabaseLoop(engine, rds, postgres, instance.account),
         IngestLoop(engine, logs),
         RetentionLoop(engine, logs),
         ScheduleLoop(engine, autoscaling),
-        MetricsLoop(engine, cloudwatch, (), scaler),
+        MetricsLoop(engine, cloudwatch, samplers, scaler),
         MetricRetentionLoop(engine, cloudwatch),
         CompactionLoop(engine, journal, home),
         LogRotationLoop(home),
@@ -160,8 +184,13 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     running.append(asyncio.create_task(_wake_on_exits(engine, supervisor), name="exits"))
     running.append(asyncio.create_task(_say_alive(engine, supervisor), name="alive"))
     try:
+        try:
+            await requests.listen(log_at, LOG_PORT)
+        except OSError as error:
+            log.error("requests cannot be counted: %s:%d: %s", log_at, LOG_PORT, error)  # noqa: TRY400
         await server.serve()
     finally:
+        requests.close()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -129,6 +129,14 @@ class CacheDriver:
         fields = dict(line.split(":", 1) for line in server.splitlines() if ":" in line)
         return fields.get("run_id")
 
+    async def report(self, node: NodeAt) -> dict[str, str] | None:
+        """Return the fields of INFO; None where the node does not answer."""
+        try:
+            (text,) = await self._ask(node, ("INFO",))
+        except (OSError, TimeoutError, Refused, ValueError):
+            return None
+        return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines()) if value}
+
     async def configure(self, node: NodeAt, settings: Mapping[str, str]) -> dict[str, str]:
         """Change settings at run time; return those that the node refused, each with what it said.
 

@@ -15,7 +15,7 @@ import os
 import shutil
 import signal as signals
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -55,6 +55,8 @@ class Worker:
     frontends: frozenset[str]
     servers: dict[tuple[str, str], ServerState]
     sessions: dict[tuple[str, str], int]
+    connections: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By frontend: connections that are open, and all since the worker started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,11 +316,13 @@ def _worker(pid: int, rows: Iterable[dict[str, str]]) -> Worker:
     frontends: set[str] = set()
     servers: dict[tuple[str, str], ServerState] = {}
     sessions: dict[tuple[str, str], int] = {}
+    connections: dict[str, tuple[int, int]] = {}
     for row in rows:
         if row["svname"] == "FRONTEND":
             frontends.add(row["pxname"])
+            connections[row["pxname"]] = (int(row["scur"] or 0), int(row["stot"] or 0))
         else:
             key = (row["pxname"], row["svname"])
             servers[key] = _STATES.get(row["status"].split(" ")[0], ServerState.READY)
             sessions[key] = int(row["scur"] or 0)
-    return Worker(pid, frozenset(frontends), servers, sessions)
+    return Worker(pid, frozenset(frontends), servers, sessions, connections)

@@ -19,6 +19,9 @@ CONNECT_TIMEOUT = timedelta(seconds=10)
 """An application load balancer's own, which it does not let one choose."""
 ERROR_PAGES = "errors"
 """The folder of the error pages, beside the configuration file."""
+LOG_FORMAT = "%f %b %s %ST %[var(txn.sent_us)] %[var(txn.answered_us)]"
+"""A request's line in the log: frontend, backend, server, status, and in microseconds when it was sent on and when the
+target's answer began; `-` where no target was asked, or none answered."""
 OWN = "awselb/2.0"
 """What the load balancer calls itself on the answers that it gives by itself."""
 
@@ -71,6 +74,8 @@ class Config:
     backends: tuple[Backend, ...]
     backend_names: Mapping[str, str]
     """Target group ARN → backend."""
+    log_to: str = ""
+    """`address:port` that hears of every request, as `LOG_FORMAT` has it; empty: nobody."""
 
     @property
     def generation(self) -> str:
@@ -85,6 +90,8 @@ class Config:
 
     def _lines(self, *, servers: bool) -> list[str]:
         lines = [*_GLOBAL, *_DEFAULTS]
+        if self.log_to:
+            lines += [f"  log {self.log_to} len 512 format raw local0 info", f"  log-format {quoted(LOG_FORMAT)}"]
         for frontend in self.frontends:
             lines += _frontend(frontend, self.backend_names)
         for backend in self.backends:
@@ -218,6 +225,8 @@ def _backend(backend: Backend, *, servers: bool) -> list[str]:
     body = quoted(page(f"503 {reason}"))
     lines = [
         f"backend {backend.name}",
+        "  http-request set-var(txn.sent_us) date(0,us)",
+        "  http-response set-var(txn.answered_us) date(0,us)",
         f"  balance {backend.algorithm}",
         f"  timeout server {timeout}",
         f"  timeout tunnel {timeout}",

@@ -161,6 +161,26 @@ class PostgresDriver:
             return Answer.NOT_YET
         return Answer.SERVES if serves else Answer.NOT_YET
 
+    def process_name(self, resource_id: str) -> str:
+        """Return the name of a server's process."""
+        return f"{_PREFIX}{resource_id}"
+
+    async def connections(self, resource_id: str, port: int) -> int | None:
+        """Return how many clients are connected, without this one; None where the server does not answer."""
+        try:
+            async with self._connection(resource_id, port, _ANSWER_SECONDS) as connection:
+                count: int = await connection.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                    " AND pid <> pg_backend_pid()"
+                )
+        except _AWAY:
+            return None
+        return count
+
+    async def stored_bytes(self, resource_id: str) -> int:
+        """Return the size of the data directory."""
+        return await asyncio.to_thread(_size_of, self._data(resource_id))
+
     async def prepare(self, resource_id: str, port: int, username: str, verifier: str, database: str | None) -> None:
         """Make the master user and its database, set its password. Repeating it is harmless."""
         async with self._connection(resource_id, port, _SQL_SECONDS) as connection:
@@ -232,6 +252,15 @@ class PostgresDriver:
 
     def _data(self, resource_id: str) -> Path:
         return self._directory(resource_id) / "data"
+
+
+def _size_of(directory: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):  # a file that ends while this looks
+                total += os.stat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH116, PTH118 - many
+    return total
 
 
 async def _connect(host: str, port: int, database: str, seconds: float) -> asyncpg.Connection:

@@ -20,6 +20,8 @@ CHILD_MARK = "MIYABI_INSTANCE_CHILD"
 
 # The places of the fields from the third on.
 _PARENT, _SESSION, _START, _RESIDENT = 1, 3, 19, 21
+_TIMES = slice(11, 15)
+"""Of the process in user and kernel mode, and of the children that it has waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Row:
     session: int
     start_ticks: int
     resident_pages: int
+    cpu_ticks: int
+    """Of the process and of its children that it has waited for."""
     running: bool
     """False where it only waits to be reaped."""
 
@@ -98,7 +102,8 @@ def rows() -> Iterator[Row]:
         fields = _stat(int(entry)) if entry.isdigit() else None
         if fields is not None:
             parent, session, start, resident = (int(fields[at]) for at in (_PARENT, _SESSION, _START, _RESIDENT))
-            yield Row(int(entry), parent, session, start, resident, running=fields[0] not in {"Z", "X"})
+            ticks = sum(map(int, fields[_TIMES]))
+            yield Row(int(entry), parent, session, start, resident, ticks, running=fields[0] not in {"Z", "X"})
 
 
 def descendants(pid: int) -> list[Identity]:

@@ -23,7 +23,7 @@ def over_limit(limits: Mapping[int, int]) -> dict[int, int]:
     for pid, limit in limits.items():
         family = family_of(pid, table.values())
         if sum(table[one].resident_pages for one in family) * _PAGE > limit:
-            used = sum(_shared_fairly(table[one]) for one in family)
+            used = sum(memory_of(table[one]) for one in family)
             if used > limit:
                 found[pid] = used
     return found
@@ -37,7 +37,8 @@ def family_of(pid: int, table: Collection[Row]) -> set[int]:
     return family
 
 
-def _shared_fairly(row: Row) -> int:
+def memory_of(row: Row) -> int:
+    """Return the bytes that a process uses; of pages that it shares only its part, where the kernel tells."""
     try:
         found = _PSS.search(Path(f"/proc/{row.pid}/smaps_rollup").read_bytes())
     except OSError:

@@ -10,7 +10,7 @@ from miyabi.localcloud.control.autoscaling.scheduled import ScheduledActions
 from miyabi.localcloud.control.autoscaling.targets import NAMESPACE, invalid, require_namespace
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.scaling import ScalableTarget, ScalingPolicy, TrackingAlarm
-from miyabi.policy.tracking_alarms import UnknownMetric, alarms_of
+from miyabi.policy.tracking_alarms import UnknownMetric, alarms_of, is_high_resolution
 
 _CONFIGURATIONS = {
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
@@ -68,6 +68,15 @@ class ApplicationAutoScaling(ScheduledActions):
             and params.get("ScalableDimension") in {None, "", row.dimension}
         ]
         return {"ScalingPolicies": [_describe(caller, row) for row in rows]}
+
+    def high_resolution_services(self) -> set[tuple[str, str, str]]:
+        """Return region, cluster and service of those that a policy looks at every 20 seconds."""
+        return {
+            (region, *policy.resource_id.split("/")[1:3])  # type: ignore[misc]
+            for region in self.policies.regions()
+            for policy in self.policies.list(region)
+            if policy.type == "TargetTrackingScaling" and is_high_resolution(policy.configuration)
+        }
 
     def delete_scaling_policy(self, caller: Caller, params: Params) -> Result:
         """Delete a policy with its alarms; ObjectNotFoundException."""

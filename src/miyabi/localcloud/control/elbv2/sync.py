@@ -34,10 +34,11 @@ class SyncLoop:
 
     name = "elbv2-haproxy"
 
-    def __init__(self, engine: Engine, service: Targets, driver: HaproxyDriver) -> None:
+    def __init__(self, engine: Engine, service: Targets, driver: HaproxyDriver, *, log_to: str = "") -> None:
         self._engine = engine
         self._service = service
         self._driver = driver
+        self._log_to = log_to
         self._acceptance = Acceptance(driver)
         self._refused: Mapping[str, str] = {}
         self._silences = Silences(Part.BALANCER)
@@ -54,7 +55,7 @@ class SyncLoop:
         taken = self._refusals(wanted.config, seen)
         if taken and seen is None and await self._driver.is_running():
             return _SOON  # the supervisor restarted it just now: it may hold those ports itself
-        config = _without(wanted.config, taken)
+        config = dataclasses.replace(_without(wanted.config, taken), log_to=self._log_to)
         try:
             invalid = await self._acceptance.refused(config, starting=seen is None)
             config = leave_out(config, invalid)
