@@ -20,10 +20,13 @@ from miyabi.environment.home import Home
 from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine
+from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
+from miyabi.localcloud.control.samplers.requests import PORT, RequestLog, log_address
 from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.data.haproxy import HaproxyDriver
 from miyabi.localcloud.processes import ProcessState
+from miyabi.model.metrics import Measurement
 from tests.integration.supervised import Cloud, wait_for
 
 ACCOUNT = "112530848482"
@@ -72,6 +75,7 @@ class Balanced:
     service: Elbv2
     loop: asyncio.AbstractEventLoop
     checks: CheckLoop
+    sampler: LoadBalancerSampler
     targets: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -84,6 +88,11 @@ class Balanced:
         method: Callable[[Caller, Params], Result] = getattr(self.service, operation)
         result: Result = self.on_worker(method, Caller(ACCOUNT, REGION, "key", self.engine.clock()), params)
         return result
+
+    def measured(self) -> dict[tuple[str, tuple[str, ...]], Measurement]:
+        """Return what the sampler found since the last time, by metric and the names of its dimensions."""
+        found = self.run(self.sampler.measure(self.engine.clock()))
+        return {(one.name, tuple(sorted(one.dimensions))): one for one in found}
 
     def balancer(self, name: str, **attributes: str) -> Balancer:
         """Create a load balancer with a target group and a listener, and wait until it serves."""
@@ -194,9 +203,12 @@ def balanced(home: Home) -> Iterator[Balanced]:
     thread = threading.Thread(target=loop.run_forever, name="loops")
     thread.start()
     checks = CheckLoop(engine, service)
-    sync = SyncLoop(engine, service, HaproxyDriver(home, cloud.client))
+    driver = HaproxyDriver(home, cloud.client)
+    sync = SyncLoop(engine, service, driver, log_to=f"{log_address(BLOCK)}:{PORT}")
+    requests = RequestLog()
+    asyncio.run_coroutine_threadsafe(requests.listen(log_address(BLOCK)), loop).result(10)
     running = [asyncio.run_coroutine_threadsafe(engine.supervise(each), loop) for each in (checks, sync)]
-    made = Balanced(cloud, engine, service, loop, checks)
+    made = Balanced(cloud, engine, service, loop, checks, LoadBalancerSampler(engine, service, driver, requests.take))
     try:
         yield made
     finally:
@@ -207,6 +219,7 @@ def balanced(home: Home) -> Iterator[Balanced]:
             process.kill()
             process.wait()
         cloud.down()
+        made.run(requests.close())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -190,7 +190,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
             log.error("requests cannot be counted: %s:%d: %s", log_at, LOG_PORT, error)  # noqa: TRY400
         await server.serve()
     finally:
-        requests.close()
+        await requests.close()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -91,7 +91,11 @@ class Config:
     def _lines(self, *, servers: bool) -> list[str]:
         lines = [*_GLOBAL, *_DEFAULTS]
         if self.log_to:
-            lines += [f"  log {self.log_to} len 512 format raw local0 info", f"  log-format {quoted(LOG_FORMAT)}"]
+            lines += [
+                f"  log {self.log_to} len 512 format raw local0 info",
+                f"  log-format {quoted(LOG_FORMAT)}",
+                "  option dontlognull",  # a connection without a request is none
+            ]
         for frontend in self.frontends:
             lines += _frontend(frontend, self.backend_names)
         for backend in self.backends:

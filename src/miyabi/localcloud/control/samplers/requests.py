@@ -43,6 +43,7 @@ class RequestLog(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
         self.unread = 0
         """Lines that could not be read."""
 
@@ -58,10 +59,15 @@ class RequestLog(asyncio.DatagramProtocol):
             own.close()
             raise
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Receive no more."""
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Note that the socket is closed."""
+        self._closed.set()
 
     def datagram_received(self, data: bytes, _addr: object) -> None:
         """Take one line: frontend, backend, server, status, and when the request went and the answer came."""
