@@ -54,9 +54,9 @@ def test_the_rehearsal_at_speed_15_is_what_happens_at_speed_1(tmp_path: Path) ->
         with scaled(root, speed=speed, block=96) as cloud:
             begun = time.monotonic()
             found[speed] = scale_out_and_in(cloud)
-            print(f"clock speed {speed}: {found[speed]} in {time.monotonic() - begun:.0f} s")
+            print(f"clock speed {speed}: {found[speed]} in {time.monotonic() - begun:.0f} s")  # noqa: T201
             for one in cloud.activities():
-                print(f"  {one['StartTime']:%H:%M:%S} {one['Description']} {one['Cause']}")
+                print(f"  {one['StartTime']:%H:%M:%S} {one['Description']} {one['Cause']}")  # noqa: T201
     assert found[15] == found[1] == EXPECTED
 
 
@@ -71,7 +71,7 @@ def test_with_metrics_every_20_seconds_a_new_task_serves_within_90_seconds(tmp_p
             decided = time.monotonic() - begun
             cloud.until(lambda: len(_healthy(cloud)) == 3, minutes=1, what="the third task serves")
             taken = time.monotonic() - begun
-    print(f"load to decision {decided:.1f} s, to the new task serving {taken:.1f} s")
+    print(f"load to decision {decided:.1f} s, to the new task serving {taken:.1f} s")  # noqa: T201
     assert taken <= 90
 
 
