@@ -275,6 +275,40 @@ def test_actions_that_are_disabled_are_not_taken(served: Served, cloudwatch: Any
     assert described(cloudwatch, "Quiet")["ActionsEnabled"] is True
 
 
+def test_a_mute_rule_holds_actions_back_and_what_is_in_alarm_acts_when_it_ends(served: Served, cloudwatch: Any) -> None:
+    topic = served.client("sns").create_topic(Name="muted")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Muted", AlarmActions=[topic]))
+    begin = datetime.now(UTC)
+    schedule = {"Expression": f"at({begin:%Y-%m-%dT%H:%M})", "Duration": "PT30M"}
+    rule = {"Name": "night", "Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": ["Muted"]}}
+    cloudwatch.put_alarm_mute_rule(**rule)
+    (summary,) = cloudwatch.list_alarm_mute_rules(AlarmName="Muted")["AlarmMuteRuleSummaries"]
+    assert (summary["Status"], summary["MuteType"]) == ("ACTIVE", "ONE_TIME")
+    assert cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName="night")["Rule"]["Schedule"]["Duration"] == "PT30M"
+
+    def actions() -> list[str]:
+        given = {"AlarmName": "Muted", "HistoryItemType": "Action"}
+        return [one["HistorySummary"] for one in cloudwatch.describe_alarm_history(**given)["AlarmHistoryItems"]]
+
+    evaluation = Evaluation(served.cloudwatch)
+    cloudwatch.set_alarm_state(AlarmName="Muted", StateValue="ALARM", StateReason="trying")
+    assert served.on_worker(evaluation.compose, datetime.now(UTC)), "it is looked at again"
+    assert actions() == []
+    served.on_worker(evaluation.compose, begin + timedelta(minutes=31))
+    assert actions() == [f"Successfully executed action {topic}"]
+
+    cloudwatch.set_alarm_state(AlarmName="Muted", StateValue="OK", StateReason="trying")
+    cloudwatch.set_alarm_state(AlarmName="Muted", StateValue="ALARM", StateReason="trying")
+    assert len(actions()) == 1
+    cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="night")
+    served.on_worker(evaluation.compose, datetime.now(UTC))
+    assert len(actions()) == 2
+    cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="night")
+    assert refused(cloudwatch.get_alarm_mute_rule, AlarmMuteRuleName="night") == "ResourceNotFoundException"
+    bad = {**rule, "Rule": {"Schedule": schedule | {"Duration": "PT0M"}}}
+    assert refused(cloudwatch.put_alarm_mute_rule, **bad) == "ValidationError"
+
+
 def test_a_topic_that_is_gone_is_written_down_as_a_failed_action(served: Served, cloudwatch: Any) -> None:
     gone = f"arn:aws:sns:us-west-2:{served.instance.account}:gone"
     cloudwatch.put_metric_alarm(**alarm("Lost", AlarmActions=[gone]))

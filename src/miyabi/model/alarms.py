@@ -78,6 +78,8 @@ class MetricAlarm:
     standing: Standing
     configured_at: datetime
     tags: Mapping[str, str] = field(default_factory=dict)
+    muted_from: AlarmState | None = None
+    """The state before a transition whose actions a mute rule holds back."""
 
     @property
     def watched(self) -> MetricQuery:
@@ -113,6 +115,24 @@ class CompositeAlarm:
     """The state whose actions were taken last."""
     suppressor_ended_at: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRule:
+    """When alarms change their state without acting on it."""
+
+    name: str
+    arn: str
+    description: str | None
+    expression: str
+    """`at(2026-01-05T14:00)` or `cron(0 2 * * SUN)`"""
+    duration: str
+    """`PT30M`"""
+    timezone: str
+    alarms: tuple[str, ...]
+    updated_at: datetime
+    begins_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

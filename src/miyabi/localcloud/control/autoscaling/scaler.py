@@ -8,6 +8,7 @@ from typing import Any
 
 from miyabi.localcloud.control.autoscaling.targets import Targets
 from miyabi.localcloud.control.cloudwatch.evaluation import cadence_of
+from miyabi.localcloud.control.cloudwatch.mutes import Mutes
 from miyabi.localcloud.control.cloudwatch.tables import AlarmTables
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.store import Store, Table
@@ -31,6 +32,7 @@ class Scaler:
         self._service = service
         self._ecs = ecs
         self._alarms = alarms
+        self._mutes = Mutes(store)
         self._tempo = tempo
         self._cooldowns = Table(store, "autoscaling.cooldowns", Cooldowns)
         self._refused: dict[tuple[str, str, str], str] = {}
@@ -49,6 +51,7 @@ class Scaler:
                 if alarm.standing.state is AlarmState.ALARM
                 and alarm.actions_enabled
                 and any(":autoscaling:" in arn for arn in alarm.actions.alarm)
+                and self._mutes.muted_until(region, alarm.name, now) is None
             }
             due = {arn for alarm in raised.values() if cadence_of(alarm) == cadence for arn in alarm.actions.alarm}
             for target in self._service.targets.list(region) if due else ():

@@ -12,6 +12,7 @@ from miyabi.localcloud.control.cloudwatch import alarm_settings, asked
 from miyabi.localcloud.control.cloudwatch.data import Metrics
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase
 from miyabi.localcloud.control.cloudwatch.described import configuration_change, described, described_history
+from miyabi.localcloud.control.cloudwatch.mutes import MuteOperations
 from miyabi.localcloud.control.cloudwatch.tables import Alarm, AlarmTables, type_of
 from miyabi.localcloud.control.cloudwatch.transitions import Transitions
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
@@ -26,7 +27,7 @@ _MOST_DELETED = 100
 _MOST_TAGS = 50
 
 
-class CloudWatch(Metrics):
+class CloudWatch(MuteOperations, Metrics):
     """Live CloudWatch: metrics and alarms.
 
     on_change: called after a change that the evaluation should look at.
@@ -44,7 +45,12 @@ class CloudWatch(Metrics):
         super().__init__(database, tempo, clock)
         self.alarms = tables
         self.transitions = transitions
+        self.mutes = transitions.mutes
         self._on_change = on_change
+
+    def changed(self) -> None:
+        """Let the evaluation look."""
+        self._on_change()
 
     def put_metric_alarm(self, caller: Caller, params: Params) -> Result:
         """Create an alarm, or change its settings and keep its state and tags."""

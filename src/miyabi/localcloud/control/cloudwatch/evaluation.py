@@ -48,9 +48,16 @@ class Evaluation:
                     self._evaluate(region, alarm, reader, boundary, now)
 
     def compose(self, now: datetime) -> bool:
-        """Bring composite alarms to what their rules say now; return whether actions are held back for a while."""
+        """Bring composite alarms to what their rules say now, and take actions that were held back and are due.
+
+        Returns whether some are held back still.
+        """
         tables = self._cloudwatch.alarms
         held_back = False
+        for region in tables.metric.regions():
+            for alarm in tables.metric.list(region):
+                self._cloudwatch.transitions.unmute(region, alarm, now)
+                held_back = held_back or alarm.muted_from is not None
         for region in tables.composite.regions():
             for _ in range(_PASSES):
                 changed = [self._compose(region, alarm, now) for alarm in tables.composite.list(region)]
@@ -99,6 +106,8 @@ class Evaluation:
             wait, extension = (timedelta(seconds=one) for one in (alarm.wait_seconds, alarm.extension_seconds))
             suppressor = Suppressor(in_alarm, ended_at, tempo.shortened(wait), tempo.shortened(extension))
         standing = alarm.standing
+        if self._cloudwatch.mutes.muted_until(region, alarm.name, now) is not None:
+            return True
         verdict = judge_actions(standing.state, alarm.acted_on, standing.transitioned_at, suppressor, now=now)
         after = dataclasses.replace(
             alarm,

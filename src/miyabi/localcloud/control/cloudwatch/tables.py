@@ -22,6 +22,7 @@ class AlarmTables:
     """Alarms of both kinds, which share their names, and their history."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self.metric = Table(store, "cloudwatch.alarm", MetricAlarm)
         self.composite = Table(store, "cloudwatch.composite_alarm", CompositeAlarm)
         self.history = Table(store, "cloudwatch.alarm_history", HistoryItem)

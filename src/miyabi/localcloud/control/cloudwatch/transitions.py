@@ -13,9 +13,10 @@ from typing import Protocol
 from botocore.session import Session
 
 from miyabi.localcloud.control.cloudwatch.described import notification, subject
+from miyabi.localcloud.control.cloudwatch.mutes import Mutes
 from miyabi.localcloud.control.cloudwatch.tables import Alarm, AlarmTables
 from miyabi.localcloud.control.service import ApiError, Caller
-from miyabi.model.alarms import CompositeAlarm, Standing
+from miyabi.model.alarms import CompositeAlarm, MetricAlarm, Standing
 from miyabi.model.metrics import AlarmState
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Transitions:
 
     def __init__(self, tables: AlarmTables, topics: Topics, account: str, access_key: Callable[[], str]) -> None:
         self._tables = tables
+        self.mutes = Mutes(tables.store)
         self._topics = topics
         self._account = account
         self._access_key = access_key
@@ -51,7 +53,25 @@ class Transitions:
         if changed:
             self._note_change(region, alarm, old, now)
             if not isinstance(alarm, CompositeAlarm):
-                self.act(region, alarm, old.state, now)
+                alarm = self._act_or_wait(region, alarm, old.state, now)
+        return alarm
+
+    def unmute(self, region: str, alarm: MetricAlarm, now: datetime) -> None:
+        """Take the actions that a mute rule held back and no longer does; only those of ALARM are made up for."""
+        if alarm.muted_from is None or self.mutes.muted_until(region, alarm.name, now) is not None:
+            return
+        before, alarm = alarm.muted_from, dataclasses.replace(alarm, muted_from=None)
+        self._tables.put(region, alarm)
+        if alarm.standing.state is AlarmState.ALARM:
+            self.act(region, alarm, before, now)
+
+    def _act_or_wait(self, region: str, alarm: MetricAlarm, old: AlarmState, now: datetime) -> MetricAlarm:
+        muted = self.mutes.muted_until(region, alarm.name, now) is not None
+        if muted or alarm.muted_from is not None:
+            alarm = dataclasses.replace(alarm, muted_from=old if muted else None)
+            self._tables.put(region, alarm)
+        if not muted:
+            self.act(region, alarm, old, now)
         return alarm
 
     def act(self, region: str, alarm: Alarm, old: AlarmState, now: datetime) -> None:
