@@ -209,6 +209,8 @@ def _show_dry_run(output: Output, outcome: Outcome) -> None:
 
 service = OperationGroup("service")
 tasks = OperationGroup("tasks")
+metrics = OperationGroup("metrics")
+alarms = OperationGroup("alarms")
 health = OperationGroup("health")
 secrets = OperationGroup("secrets")
 lock = OperationGroup("lock")

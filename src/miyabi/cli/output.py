@@ -15,7 +15,7 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 # The program's name where a command follows it.
 _COMMAND = re.compile(
     r"(?<![\w./@'-])miyabi(?= (--cloud|--help|up|down|destroy|status|env|terraform|image|init|doctor|version"
-    r"|service|tasks|health|secrets|lock|audit|deploy|rollback|logs)\b)"
+    r"|service|tasks|metrics|alarms|scaling|health|secrets|lock|audit|deploy|rollback|logs)\b)"
 )
 
 
@@ -32,6 +32,11 @@ class Output:
         self.json = False
         self.reserved = False
         """Whether standard output is another's: a shell evaluates it, or terraform writes it. Then only `raw` does."""
+
+    @property
+    def unicode(self) -> bool:
+        """Whether what is written may hold more than ASCII."""
+        return (getattr(self._out, "encoding", None) or "").lower().startswith("utf")
 
     def without_colour(self) -> None:
         """Never colour."""

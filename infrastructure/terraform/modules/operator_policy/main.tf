@@ -9,7 +9,13 @@ data "aws_iam_policy_document" "this" {
     sid = "Look"
     actions = [
       "application-autoscaling:DescribeScalableTargets",
+      "application-autoscaling:DescribeScalingActivities",
+      "application-autoscaling:DescribeScalingPolicies",
+      "application-autoscaling:DescribeScheduledActions",
+      "cloudwatch:DescribeAlarmHistory",
       "cloudwatch:DescribeAlarms",
+      "cloudwatch:GetMetricData",
+      "cloudwatch:ListAlarmMuteRules",
       "ecs:DescribeTaskDefinition",
       "elasticloadbalancing:DescribeLoadBalancers",
       "elasticloadbalancing:DescribeTargetGroups",
@@ -65,6 +71,16 @@ data "aws_iam_policy_document" "this" {
       variable = "application-autoscaling:service-namespace"
       values   = ["ecs"]
     }
+  }
+
+  # A mute rule and the alarm that it silences are both asked about.
+  statement {
+    sid     = "SilenceAlarms"
+    actions = ["cloudwatch:DeleteAlarmMuteRule", "cloudwatch:GetAlarmMuteRule", "cloudwatch:PutAlarmMuteRule"]
+    resources = [
+      "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm-mute-rule:miyabi-silence-*",
+      "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:*",
+    ]
   }
 
   statement {

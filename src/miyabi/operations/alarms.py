@@ -1,0 +1,249 @@
+"""Operations on alarms: how they stand, what happened, and silence for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from miyabi.aws.errors import translated
+from miyabi.environment.config import suggestion
+from miyabi.model.errors import Failed, InvalidInput, NotFound
+from miyabi.operations.execution.declaration import Effect, operation
+from miyabi.operations.execution.parameters import param
+from miyabi.operations.execution.run import Run
+from miyabi.policy.alarm_words import concerns, condition
+from miyabi.policy.mute_schedule import duration_text
+
+_TRACKING = "TargetTracking-"
+_RULE = "miyabi-silence-"
+_ORDER = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ListParams:
+    """Which."""
+
+    all: bool = param("Also those that scaling policies made", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """How an alarm stands."""
+
+    name: str
+    state: str
+    since: datetime
+    condition: str
+    actions: str
+    """`on`, `off`, `none`, or until when they are silenced."""
+    silenced_until: datetime | None
+    reason: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmList:
+    """The environment's alarms, those in ALARM first."""
+
+    alarms: tuple[Alarm, ...]
+
+
+_LISTING = ("cloudwatch:DescribeAlarms", "cloudwatch:GetAlarmMuteRule", "cloudwatch:ListAlarmMuteRules")
+
+
+@operation("alarms.list", effect=Effect.READ, permissions=_LISTING)
+def list_alarms(run: Run, params: ListParams) -> AlarmList:
+    """List the environment's alarms: state, condition, and whether anybody hears of them."""
+    silenced = _silences(run)
+    found = [_alarm(one, silenced) for one in _described(run) if params.all or not _is_tracking(one)]
+    return AlarmList(tuple(sorted(found, key=lambda one: (_ORDER.get(one.state, 3), one.name))))
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryParams:
+    """Whose, and how far back."""
+
+    name: str | None = param("Only this alarm's", default=None, argument=True)
+    since: timedelta = param("How far back", default=timedelta(days=1), minimum=60, maximum=30 * 86400)
+    all: bool = param("Also of those that scaling policies made", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEvent:
+    """Something that happened to an alarm."""
+
+    at: datetime
+    alarm: str
+    kind: str
+    """`StateUpdate`, `ConfigurationUpdate` or `Action`"""
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmHistory:
+    """What happened, oldest first."""
+
+    events: tuple[AlarmEvent, ...]
+
+
+@operation(
+    "alarms.history",
+    effect=Effect.READ,
+    permissions=("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms"),
+)
+def show_history(run: Run, params: HistoryParams) -> AlarmHistory:
+    """Show what happened to the environment's alarms: states, changes of their settings, actions."""
+    asked: dict[str, Any] = {"StartDate": run.now() - params.since, "ScanBy": "TimestampAscending"}
+    if params.name is not None:
+        asked["AlarmName"] = _find(run, params.name)["AlarmName"]
+    mine = {one["AlarmName"] for one in _described(run) if params.all or params.name or not _is_tracking(one)}
+    found = []
+    with translated("reading the history of alarms"):
+        for page in run.cloud.client("cloudwatch").get_paginator("describe_alarm_history").paginate(**asked):
+            found += [
+                AlarmEvent(one["Timestamp"], one["AlarmName"], one["HistoryItemType"], one["HistorySummary"])
+                for one in page["AlarmHistoryItems"]
+                if one["AlarmName"] in mine
+            ]
+    return AlarmHistory(tuple(found))
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceParams:
+    """Which alarm, and for how long."""
+
+    name: str = param("The alarm", argument=True)
+    for_: timedelta | None = param("How long its actions are held back", default=None, minimum=60, maximum=15 * 86400)
+    reason: str | None = param("Why, for those who wonder", default=None)
+    off: bool = param("End a silence now", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """What was changed."""
+
+    alarm: str
+    state: str
+    until: datetime | None
+    """None: it is not silenced any more."""
+    rule: str
+
+
+def _verify(run: Run, params: SilenceParams, result: Silenced) -> Silenced:  # noqa: ARG001 - the executor's signature
+    seen = _silences(run).get(result.alarm)
+    if (seen is None) != (result.until is None):
+        raise Failed(
+            f"alarm '{result.alarm}' is {'not silenced' if seen is None else f'silenced until {seen:%H:%M} UTC'}",
+            hint="Somebody else changed it meanwhile: `miyabi alarms list` shows how it stands.",
+        )
+    return result
+
+
+@operation(
+    "alarms.silence",
+    effect=Effect.CHANGE,
+    permissions=(
+        "cloudwatch:DeleteAlarmMuteRule",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetAlarmMuteRule",
+        "cloudwatch:ListAlarmMuteRules",
+        "cloudwatch:PutAlarmMuteRule",
+    ),
+    verify=_verify,
+)
+def silence_alarm(run: Run, params: SilenceParams) -> Silenced:
+    """Hold back an alarm's actions for a while; it goes on being evaluated.
+
+    The silence is a mute rule of CloudWatch's, so it ends by itself, whoever is there. An alarm that is in ALARM when
+    it ends acts then.
+    """
+    if params.off == (params.for_ is not None):
+        raise InvalidInput("either --for or --off is needed", hint="--for 30m silences, --off ends a silence.")
+    alarm = _find(run, params.name)
+    name, rule = str(alarm["AlarmName"]), f"{_RULE}{params.name}"
+    client: Any = run.cloud.client("cloudwatch")
+    if params.for_ is None:
+        run.step(f"ending the silence of alarm '{name}'")
+        with translated(f"deleting mute rule '{rule}'"):
+            client.delete_alarm_mute_rule(AlarmMuteRuleName=rule)
+        return Silenced(name, alarm["StateValue"], None, rule)
+    begin = run.now().replace(second=0, microsecond=0)
+    length = params.for_ + (_MINUTE if run.now() > begin else timedelta())  # rules begin at whole minutes
+    length = -(-length // _MINUTE) * _MINUTE
+    run.step(f"silencing alarm '{name}' until {begin + length:%H:%M} UTC")
+    if alarm["StateValue"] == "ALARM":
+        run.warn(f"alarm '{name}' is in ALARM: if it still is at the end of the silence, it acts then")
+    schedule = {"Expression": f"at({begin:%Y-%m-%dT%H:%M})", "Duration": duration_text(length)}
+    with translated(f"putting mute rule '{rule}'"):
+        client.put_alarm_mute_rule(
+            Name=rule,
+            Description=params.reason or "miyabi alarms silence",
+            Rule={"Schedule": schedule},
+            MuteTargets={"AlarmNames": [name]},
+            ExpireDate=begin + length,
+        )
+    return Silenced(name, alarm["StateValue"], begin + length, rule)
+
+
+def _described(run: Run) -> Iterator[dict[str, Any]]:
+    names = run.environment
+    mine = frozenset({names.service, names.load_balancer, names.database, names.cache})
+    with translated("describing alarms"):
+        pages = (
+            run.cloud.client("cloudwatch")
+            .get_paginator("describe_alarms")
+            .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        )
+        for page in pages:
+            for one in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())):
+                alarm: dict[str, Any] = dict(one)
+                if concerns(alarm, project=names.project, environment=names.name, names=mine):
+                    yield alarm
+
+
+def _find(run: Run, name: str) -> dict[str, Any]:
+    found = {one["AlarmName"]: one for one in _described(run)}
+    if name not in found:
+        near = suggestion(name, list(found))
+        raise NotFound(f"alarm '{name}' not found in environment '{run.environment.name}'", hint=near or _LIST_HINT)
+    return found[name]
+
+
+_LIST_HINT = "`miyabi alarms list --all` shows them."
+
+
+def _silences(run: Run) -> dict[str, datetime]:
+    """Return the alarms that a mute rule silences now, and until when at the latest."""
+    client: Any = run.cloud.client("cloudwatch")
+    found: dict[str, datetime] = {}
+    with translated("listing mute rules"):
+        for page in client.get_paginator("list_alarm_mute_rules").paginate(Statuses=["ACTIVE"]):
+            for summary in page["AlarmMuteRuleSummaries"]:
+                name = summary["AlarmMuteRuleArn"].rpartition(":")[2]
+                rule = client.get_alarm_mute_rule(AlarmMuteRuleName=name)
+                end = rule.get("ExpireDate") or datetime.max.replace(tzinfo=run.now().tzinfo)
+                for alarm in rule.get("MuteTargets", {}).get("AlarmNames", ()):
+                    found[alarm] = max(end, found.get(alarm, end))
+    return found
+
+
+def _is_tracking(alarm: dict[str, Any]) -> bool:
+    return str(alarm["AlarmName"]).startswith(_TRACKING)
+
+
+def _alarm(one: dict[str, Any], silenced: dict[str, datetime]) -> Alarm:
+    until = silenced.get(one["AlarmName"])
+    actions = [*one.get("AlarmActions", ()), *one.get("OKActions", ()), *one.get("InsufficientDataActions", ())]
+    return Alarm(
+        name=one["AlarmName"],
+        state=one["StateValue"],
+        since=one.get("StateTransitionedTimestamp") or one["StateUpdatedTimestamp"],
+        condition=condition(one),
+        actions="none" if not actions else "on" if one["ActionsEnabled"] else "off",
+        silenced_until=until,
+        reason=one.get("StateReason", ""),
+        description=one.get("AlarmDescription", ""),
+    )
