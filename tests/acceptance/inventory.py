@@ -252,6 +252,32 @@ WATCHED = [
             "[ComparisonOperator, Threshold]": ["LessThanThreshold", 2.0],
         },
     ),
+    *(
+        alarm(
+            f"miyabi-{name}-dev",
+            f'target["{name}"]',
+            {
+                "[Namespace, MetricName, Statistic]": [namespace, metric, "Average"],
+                "[ComparisonOperator, Threshold, TreatMissingData]": [f"{comparison}Threshold", limit, "notBreaching"],
+            },
+            of_service=False,
+        )
+        for name, namespace, metric, comparison, limit in (
+            ("alb-response-time", "AWS/ApplicationELB", "TargetResponseTime", "GreaterThan", 0.15),
+            ("db-connections-high", "AWS/RDS", "DatabaseConnections", "GreaterThan", 88.0),
+            ("cache-memory-high", "AWS/ElastiCache", "DatabaseMemoryUsagePercentage", "GreaterThan", 80.0),
+            ("cache-hit-ratio-low", "AWS/ElastiCache", "CacheHitRate", "LessThan", 80.0),
+        )
+    ),
+    alarm(
+        "miyabi-alb-5xx-dev",
+        "errors",
+        {
+            "Metrics[?ReturnData].Expression": ["FILL(targets, 0) + FILL(balancer, 0)"],
+            "[ComparisonOperator, Threshold]": ["GreaterThanThreshold", 0.0],
+        },
+        of_service=False,
+    ),
     Item(
         "monitoring", "miyabi-alerts-dev", "module.alarms.aws_sns_topic.this", ("sns", "list_topics", {}),
         "Topics[?ends_with(TopicArn, ':miyabi-alerts-dev')]", "TopicArn",

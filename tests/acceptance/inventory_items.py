@@ -130,7 +130,11 @@ def scaling_policy(kind: str, metric: str, target: float) -> Item:
     )
 
 
-def alarm(name: str, address: str, settings: Mapping[str, Any]) -> Item:
+def alarm(name: str, address: str, settings: Mapping[str, Any], *, of_service: bool = True) -> Item:
+    watched = {
+        "Dimensions[?Name=='ServiceName'].Value": [SERVICE],
+        "Dimensions[?Name=='ClusterName'].Value": [CLUSTER],
+    }
     return Item(
         "monitoring",
         name,
@@ -140,8 +144,7 @@ def alarm(name: str, address: str, settings: Mapping[str, Any]) -> Item:
         "AlarmArn",
         {
             **settings,
-            "Dimensions[?Name=='ServiceName'].Value": [SERVICE],
-            "Dimensions[?Name=='ClusterName'].Value": [CLUSTER],
+            **(watched if of_service else {}),
             "AlarmActions": [Ref("miyabi-alerts-dev")],
         },
     )

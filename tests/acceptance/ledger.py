@@ -20,11 +20,13 @@ import asyncpg
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tests.acceptance.cloud import Rehearsal
 from tests.acceptance.ledger_kinds import KINDS, LOG_GROUP, Clients, Kind
 
-REFUSED = (BotoCoreError, ClientError)
+# The last two are torn answers: a kill cut them off, and http.client takes headers that end early for whole ones.
+REFUSED = (BotoCoreError, ClientError, ResponseParserError, KeyError)
 _PAUSE_SECONDS = 0.02
 _KEPT = 60
 """So many entries stay for the next checks; older ones are deleted, and must stay deleted."""

@@ -5,6 +5,42 @@ locals {
     cpu    = { metric = "CPUUtilization", threshold = var.cpu_threshold_percent }
     memory = { metric = "MemoryUtilization", threshold = var.memory_threshold_percent }
   }
+
+  # The runbook's targets for what is in front of the service and behind it.
+  targets = {
+    "alb-response-time" = {
+      description = "Targets of ${var.load_balancer_suffix} take over ${var.response_time_threshold_seconds * 1000} ms to answer"
+      namespace   = "AWS/ApplicationELB"
+      metric      = "TargetResponseTime"
+      dimensions  = { LoadBalancer = var.load_balancer_suffix }
+      comparison  = "GreaterThanThreshold"
+      threshold   = var.response_time_threshold_seconds
+    }
+    "db-connections-high" = {
+      description = "${var.database_identifier} has over ${var.connections_threshold} connections, of about 110 that an instance of 1 GiB allows"
+      namespace   = "AWS/RDS"
+      metric      = "DatabaseConnections"
+      dimensions  = { DBInstanceIdentifier = var.database_identifier }
+      comparison  = "GreaterThanThreshold"
+      threshold   = var.connections_threshold
+    }
+    "cache-memory-high" = {
+      description = "${var.cache_cluster_id} uses over ${var.cache_memory_threshold_percent} % of its memory"
+      namespace   = "AWS/ElastiCache"
+      metric      = "DatabaseMemoryUsagePercentage"
+      dimensions  = { CacheClusterId = var.cache_cluster_id }
+      comparison  = "GreaterThanThreshold"
+      threshold   = var.cache_memory_threshold_percent
+    }
+    "cache-hit-ratio-low" = {
+      description = "Under ${var.cache_hit_threshold_percent} % of the reads of ${var.cache_cluster_id} find something"
+      namespace   = "AWS/ElastiCache"
+      metric      = "CacheHitRate"
+      dimensions  = { CacheClusterId = var.cache_cluster_id }
+      comparison  = "LessThanThreshold"
+      threshold   = var.cache_hit_threshold_percent
+    }
+  }
 }
 
 resource "aws_sns_topic" "this" {
@@ -83,5 +119,59 @@ resource "aws_cloudwatch_metric_alarm" "low_tasks" {
   # `miyabi service stop` silences it until the service is resumed.
   lifecycle {
     ignore_changes = [actions_enabled]
+  }
+}
+
+# A metric of a part that has nothing to do has no datapoint: that is no reason to wake anybody.
+resource "aws_cloudwatch_metric_alarm" "target" {
+  for_each = local.targets
+
+  alarm_name          = "${var.name}-${each.key}-${var.environment}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = "Average"
+  period              = var.period_seconds
+  evaluation_periods  = 2
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+}
+
+# Errors of the targets and of the load balancer itself, added up: neither has a datapoint where there was none.
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  alarm_name          = "${var.name}-alb-5xx-${var.environment}"
+  alarm_description   = "Clients of ${var.load_balancer_suffix} get answers 5xx"
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+
+  metric_query {
+    id          = "errors"
+    expression  = "FILL(targets, 0) + FILL(balancer, 0)"
+    label       = "5xx a minute"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { targets = "HTTPCode_Target_5XX_Count", balancer = "HTTPCode_ELB_5XX_Count" }
+
+    content {
+      id = metric_query.key
+
+      metric {
+        namespace   = "AWS/ApplicationELB"
+        metric_name = metric_query.value
+        dimensions  = { LoadBalancer = var.load_balancer_suffix }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
   }
 }

@@ -7,7 +7,11 @@ output "topic_arn" {
 
 output "alarm_names" {
   description = "Names of the alarms."
-  value       = concat(values(aws_cloudwatch_metric_alarm.utilization)[*].alarm_name, [aws_cloudwatch_metric_alarm.low_tasks.alarm_name])
+  value = concat(
+    values(aws_cloudwatch_metric_alarm.utilization)[*].alarm_name,
+    values(aws_cloudwatch_metric_alarm.target)[*].alarm_name,
+    [aws_cloudwatch_metric_alarm.errors.alarm_name, aws_cloudwatch_metric_alarm.low_tasks.alarm_name],
+  )
 }
 
 output "dashboard_name" {

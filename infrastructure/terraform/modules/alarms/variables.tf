@@ -55,19 +55,19 @@ variable "service_name" {
 }
 
 variable "load_balancer_suffix" {
-  description = "Last part of the load balancer's ARN: app/<name>/<id>."
+  description = "Load balancer that is watched: the last part of its ARN, app/<name>/<id>."
   type        = string
   nullable    = false
 }
 
 variable "database_identifier" {
-  description = "DB instance on the dashboard."
+  description = "DB instance that is watched."
   type        = string
   nullable    = false
 }
 
 variable "cache_cluster_id" {
-  description = "Cache cluster on the dashboard."
+  description = "Cache cluster that is watched."
   type        = string
   nullable    = false
 }
@@ -105,8 +105,46 @@ variable "minimum_tasks" {
   nullable    = false
 }
 
+variable "response_time_threshold_seconds" {
+  description = "Average time until a target answers over which the alarm goes off."
+  type        = number
+  default     = 0.15
+  nullable    = false
+
+  validation {
+    condition     = var.response_time_threshold_seconds > 0
+    error_message = "response_time_threshold_seconds must be more than 0."
+  }
+}
+
+variable "connections_threshold" {
+  description = "Average connections to the database over which the alarm goes off: four fifths of what 1 GiB of memory allows."
+  type        = number
+  default     = 88
+  nullable    = false
+
+  validation {
+    condition     = var.connections_threshold > 0
+    error_message = "connections_threshold must be more than 0."
+  }
+}
+
+variable "cache_memory_threshold_percent" {
+  description = "Share of the cache's memory over which the alarm goes off."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
+variable "cache_hit_threshold_percent" {
+  description = "Share of reads that find something in the cache under which the alarm goes off."
+  type        = number
+  default     = 80
+  nullable    = false
+}
+
 variable "period_seconds" {
-  description = "Length of one of the two periods that CPU and memory must be over their threshold."
+  description = "Length of one of the two periods that a metric must be beyond its threshold."
   type        = number
   default     = 300
   nullable    = false
