@@ -17,7 +17,6 @@ from tests.acceptance.kills import SHORT, Battlefield, long_plan, seed
 from tests.acceptance.ledger_kinds import KINDS
 from tests.acceptance.small_terraform import SmallTerraform
 
-
 CUT_OFF = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 """asyncpg leaves the sockets of connections that a kill cut off while they were made to the collector, whenever it
 comes."""
