@@ -29,12 +29,14 @@ from miyabi.localcloud.control.budgets import Budgets
 from miyabi.localcloud.control.cloudwatch import AlarmTables, CloudWatch, MetricDatabase, Transitions
 from miyabi.localcloud.control.cloudwatch.recorded import RecordedAlarms
 from miyabi.localcloud.control.credentials import Identities, Keys
+from miyabi.localcloud.control.deliveries import DeliveryLoop, Outbox
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.tables import EcsTables
 from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.logs import Logs
+from miyabi.localcloud.control.sns import begin_deliveries, end_deliveries
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -59,6 +61,8 @@ class Served:
     journal: Journal
     autoscaling: ApplicationAutoScaling
     cloudwatch: CloudWatch
+    outbox: Outbox
+    deliveries: DeliveryLoop
     loop: asyncio.AbstractEventLoop
 
     def on_worker(self, act: Callable[..., T], *given: Any) -> T:
@@ -117,12 +121,15 @@ def serve(root: Path) -> Iterator[Served]:
     keys = Keys(engine.store, instance)
     addresses = AddressBook(engine.store, instance.block)
     network = partial(stock.ensure, "ec2")
+    begin_deliveries()
+    outbox = Outbox(engine.store)
+    deliveries = DeliveryLoop(engine, outbox, home.mail)
     tempo = Tempo(instance.clock_speed)
     alarms = AlarmTables(engine.store)
     cloudwatch = CloudWatch(
         MetricDatabase(home.state / "metrics.sqlite", tempo),
         alarms,
-        Transitions(alarms, Topics(journal), ACCOUNT, lambda: instance.access_key),
+        Transitions(alarms, Topics(journal, outbox), ACCOUNT, lambda: instance.access_key),
         tempo,
         engine.clock,
         engine.wake,
@@ -138,7 +145,7 @@ def serve(root: Path) -> Iterator[Served]:
         Budgets(engine.store),
         logs,
     )
-    api = Api(instance, engine, journal, keys, {s.name: s for s in services}, TaskEndpoint(tables, keys))
+    api = Api(instance, engine, journal, keys, {s.name: s for s in services}, TaskEndpoint(tables, keys), outbox)
     config = uvicorn.Config(
         api, host="127.0.0.1", port=instance.api_port, lifespan="off", log_config=None, access_log=False
     )
@@ -150,10 +157,12 @@ def serve(root: Path) -> Iterator[Served]:
         deadline = threading.Event()
         while not server.started and thread.is_alive():
             deadline.wait(0.01)
-        yield Served(instance, tables, engine, journal, autoscaling, cloudwatch, loop)
+        yield Served(instance, tables, engine, journal, autoscaling, cloudwatch, outbox, deliveries, loop)
     finally:
+        asyncio.run_coroutine_threadsafe(deliveries.close(), loop).result(10)
         server.should_exit = True
         thread.join(10)
+        end_deliveries()
         loop.close()
         engine.close()
         cloudwatch.database.close()

@@ -105,6 +105,11 @@ class Home:
         return self.root / "caches"
 
     @property
+    def mail(self) -> Path:
+        """The mails that alarms and other topics send: a directory an address."""
+        return self.root / "mail"
+
+    @property
     def audit(self) -> Path:
         """Records of the audit that AWS has not taken yet, a directory for each environment of each cloud."""
         return self.root / "audit"
@@ -116,7 +121,7 @@ class Home:
     def directories(self) -> tuple[Path, ...]:
         """Return every directory that Miyabi makes in a home."""
         cloud = (self.run, self.state, self.images, self.haproxy, self.tasks, self.databases, self.caches, self.log)
-        return (*cloud, self.terraform, self.aws, self.bin, self.audit)
+        return (*cloud, self.terraform, self.aws, self.bin, self.audit, self.mail)
 
     def create(self) -> None:
         """Make the directories, private to the user."""

@@ -26,6 +26,7 @@ from miyabi.environment.home import Instance
 from miyabi.localcloud.control.authorization import Border, Principals
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, retry_key
 from miyabi.localcloud.control.credentials import Keys
+from miyabi.localcloud.control.deliveries import Outbox
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.refusals import protocol_seen, refusal
@@ -67,6 +68,7 @@ class Api:
         keys: Keys,
         services: Mapping[str, LiveService],
         tasks: TaskEndpoint,
+        outbox: Outbox,
     ) -> None:
         self._instance = instance
         self._engine = engine
@@ -74,6 +76,7 @@ class Api:
         self._keys = keys
         self._services = services
         self._tasks = tasks
+        self._outbox = outbox
         self._border = Border(Principals(instance.account, keys), tasks.roles_of)
         self._kept = KeptAnswers(engine.store)
         self._hosts = {f"{name}:{instance.api_port}" for name in ("127.0.0.1", "localhost")}
@@ -152,6 +155,7 @@ class Api:
             result = self._live(live, request, caller, call, request_id)
         else:
             result = self._journal.run(request, scope.service, scope.region, now=now)
+            self._outbox.take(now)  # kept with what the request changed, before it is answered
         if not call.is_read:
             self._engine.wake()
         self.work.add(f"{scope.service}:{call.operation or incoming.method}", watch.seconds())

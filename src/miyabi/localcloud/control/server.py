@@ -28,6 +28,7 @@ from miyabi.localcloud.control.cloudwatch import (
 )
 from miyabi.localcloud.control.compaction import CompactionLoop
 from miyabi.localcloud.control.credentials import Identities, Keys
+from miyabi.localcloud.control.deliveries import DeliveryLoop, Outbox
 from miyabi.localcloud.control.ecr import EcrLayers, resolve
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.ecs.service_loop import ServiceLoop
@@ -47,6 +48,7 @@ from miyabi.localcloud.control.samplers.ecs import HIGH_RESOLUTION, EcsSampler, 
 from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
 from miyabi.localcloud.control.samplers.requests import PORT as LOG_PORT
 from miyabi.localcloud.control.samplers.requests import RequestLog, log_address
+from miyabi.localcloud.control.sns import begin_deliveries
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.control.task_endpoint import TaskEndpoint
@@ -97,13 +99,16 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     elasticache = ElastiCache(engine.store, addresses, find_servers(), engine.wake, ensure_network)
     authority = Authority(home.databases)
     rds = Rds(engine.store, addresses, Versions(find_binaries), authority, engine.wake, ensure_network)
+    begin_deliveries()
+    outbox = Outbox(engine.store)
+    deliveries = DeliveryLoop(engine, outbox, home.mail)
     tempo = Tempo(instance.clock_speed)
     alarms = AlarmTables(engine.store)
     take_over(engine.store, alarms, instance.account, engine.clock())
     cloudwatch = CloudWatch(
         MetricDatabase(home.state / "metrics.sqlite", tempo),
         alarms,
-        Transitions(alarms, Topics(journal), instance.account, lambda: instance.access_key),
+        Transitions(alarms, Topics(journal, outbox), instance.account, lambda: instance.access_key),
         tempo,
         engine.clock,
         engine.wake,
@@ -155,6 +160,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         ScheduleLoop(engine, autoscaling),
         MetricsLoop(engine, cloudwatch, samplers, scaler),
         MetricRetentionLoop(engine, cloudwatch),
+        deliveries,
         CompactionLoop(engine, journal, home),
         LogRotationLoop(home),
     )
@@ -165,6 +171,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         keys,
         {service.name: service for service in services},
         TaskEndpoint(tables, keys),
+        outbox,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -195,6 +202,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await checks.close()
+        await deliveries.close()
         # On the worker: a call that began may still use them.
         await engine.run(logs.close)
         await engine.run(cloudwatch.database.close)

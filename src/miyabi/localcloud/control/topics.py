@@ -6,6 +6,7 @@ import urllib.parse
 
 from moto.core.request import Request
 
+from miyabi.localcloud.control.deliveries import Outbox
 from miyabi.localcloud.control.journal import Journal
 from miyabi.localcloud.control.service import ApiError, Caller
 
@@ -15,8 +16,9 @@ _SIGNING_NAME = "sns"
 class Topics:
     """Publishes as a caller would."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, outbox: Outbox) -> None:
         self._journal = journal
+        self._outbox = outbox
 
     def publish(self, caller: Caller, topic_arn: str, subject: str, message: str) -> None:
         """Publish a message to a topic; `ApiError` where SNS refuses it."""
@@ -33,5 +35,6 @@ class Topics:
         request.from_wsgi_server = True
         request.get_data()
         status, _, content = self._journal.run(request, _SIGNING_NAME, caller.region, now=caller.now)
+        self._outbox.take(caller.now)
         if status >= 300:
             raise ApiError("InternalError" if status >= 500 else "InvalidParameter", content.decode(errors="replace"))
