@@ -171,7 +171,6 @@ def test_what_was_not_taken_is_sent_again_also_after_a_restart(tmp_path: Path) -
 
 
 def _make_due(outbox: Outbox, at: datetime) -> None:
-    from dataclasses import replace
 
     for row in outbox.waiting().values():
         outbox._rows.put(row.message.region, row.key, replace(row, due_at=at))
