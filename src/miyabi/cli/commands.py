@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "metrics": ("miyabi.cli.operations:metrics", "The key metrics against their targets."),
     "alarms": ("miyabi.cli.operations:alarms", "How the alarms stand, what happened, and silence for a while."),
     "scaling": ("miyabi.cli.scaling:scaling", "How autoscaling stands, what it did and why, and its limits."),
+    "load": ("miyabi.cli.load:load", "Put load on the service, and see what it does."),
     "health": ("miyabi.cli.operations:health", "Whether the service answers those who use it."),
     "secrets": ("miyabi.cli.operations:secrets", "List and read the environment's secrets."),
     "lock": ("miyabi.cli.operations:lock", "Who holds the environment's lock; take it in an emergency."),

@@ -15,7 +15,7 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "bold": "1", "dim": "2"}
 # The program's name where a command follows it.
 _COMMAND = re.compile(
     r"(?<![\w./@'-])miyabi(?= (--cloud|--help|up|down|destroy|status|env|terraform|image|init|doctor|version"
-    r"|service|tasks|metrics|alarms|scaling|health|secrets|lock|audit|deploy|rollback|logs)\b)"
+    r"|service|tasks|metrics|alarms|scaling|load|health|secrets|lock|audit|deploy|rollback|logs)\b)"
 )
 
 

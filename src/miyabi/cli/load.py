@@ -1,0 +1,291 @@
+"""`load run`: requests at a rate of one's choosing, and what they showed. Locust sends them."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from miyabi.cli.commands import shared_options
+from miyabi.cli.output import Output
+from miyabi.cli.provision import confirm_by_name
+from miyabi.cli.session import Session
+from miyabi.model.errors import Failed, InvalidInput, NotFound, Unavailable
+from miyabi.policy.load_mix import BadMix, MixedRequest, choose, read_mix
+from miyabi.policy.load_report import LoadReport, Sent, report
+from miyabi.policy.load_shape import Shape, expected, send_times
+
+_MOST_REQUESTS = 2_000_000
+_LOOK_SECONDS = 1.0
+_START_SECONDS = 30.0
+
+
+def _seconds(_ctx: click.Context, _parameter: click.Parameter, value: str) -> float:
+    """Return the seconds that `90s`, `5m` or `1h` are."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    if value[:-1].isdigit() and value[-1:] in units and int(value[:-1]) > 0:
+        return float(int(value[:-1]) * units[value[-1]])
+    raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h")
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    url: str
+    shape: Shape
+    rate: float
+    seconds: float
+    seed: int
+    timeout: float
+    mix: tuple[MixedRequest, ...]
+
+
+@click.group()
+def load() -> None:
+    """Put load on the service, and see what it does."""
+
+
+@load.command()
+@shared_options
+@click.argument("url", required=False)
+@click.option("--shape", type=click.Choice([one.value for one in Shape]), default="steady", show_default=True)
+@click.option("--rate", type=click.FloatRange(0, 20_000, min_open=True), default=100.0, show_default=True,
+              help="Requests a second; of a shape the highest.")  # fmt: skip
+@click.option("--duration", "seconds", callback=_seconds, default="1m", show_default=True, help="90s, 5m, 1h.")
+@click.option("--mix", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TOML file of requests.")
+@click.option("--timeout", type=click.FloatRange(0.1, 300), default=15.0, show_default=True, help="Seconds a request.")
+@click.option("--even", is_flag=True, help="As evenly as the shape allows, not at random.")
+@click.option("--seed", type=int, help="Repeats a random load.")
+@click.option("--yes", metavar="HOST", help="Confirm load on a host that is not this machine.")
+@click.pass_obj
+def run(
+    session: Session,
+    *,
+    url: str | None,
+    shape: str,
+    rate: float,
+    seconds: float,
+    mix: Path | None,
+    timeout: float,
+    even: bool,
+    seed: int | None,
+    yes: str | None,
+) -> None:
+    """Send requests at a rate, whatever the answers do, and report latencies from the instants they were due.
+
+    Without URL they go to the environment's load balancer. The exit code is 1 where a target of the runbook was missed
+    or the generator could not keep up.
+    """
+    if importlib.util.find_spec("locust") is None:
+        raise NotFound("Locust is not installed, and it sends the requests", hint="pip install 'miyabi[load]'")
+    wanted = _Load(
+        url=_checked(url or _of_environment(session)),
+        shape=Shape(shape),
+        rate=rate,
+        seconds=seconds,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        timeout=timeout,
+        mix=_mix(session, mix),
+    )
+    if expected(wanted.shape, rate, seconds) > _MOST_REQUESTS:
+        raise InvalidInput(f"that would be more than {_MOST_REQUESTS:,} requests", hint="Lower --rate or --duration.")
+    host = urllib.parse.urlsplit(wanted.url).hostname or ""
+    if not _is_here(host):
+        what = f"This puts load on {host}, which may cost money and hurt its users"
+        confirm_by_name(host, yes, what, option="--yes")
+    _carry_out(session.output, wanted, poisson=not even)
+
+
+def _of_environment(session: Session) -> str:
+    from miyabi.operations.balancer import find_balancer  # noqa: PLC0415 - not where a URL is given
+    from miyabi.operations.execution.run import Run  # noqa: PLC0415
+
+    access = session.access()
+    try:
+        found = find_balancer(Run(session.cloud(access.target), access.environment))
+    except Unavailable as error:
+        raise Unavailable(error.message, hint=access.target.start_hint) from error
+    return f"http://{found.dns_name}"
+
+
+def _checked(url: str) -> str:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.path not in {"", "/"}:
+        raise InvalidInput(
+            f"{url} is no address such as http://127.0.0.1:8080",
+            hint='Paths are in the mix: --mix FILE, a table [[request]] with path = "/" for each.',
+        )
+    return url.rstrip("/")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _mix(session: Session, path: Path | None) -> tuple[MixedRequest, ...]:
+    if path is None:
+        return (MixedRequest(session.environment().health_path),)
+    try:
+        return read_mix(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, BadMix) as error:
+        raise InvalidInput(f"{path}: {error}", hint='[[request]]\npath = "/"\nweight = 3') from error
+
+
+def _carry_out(output: Output, wanted: _Load, *, poisson: bool) -> None:
+    times = list(send_times(wanted.shape, wanted.rate, wanted.seconds, seed=wanted.seed, poisson=poisson))
+    places = choose(wanted.mix, seed=wanted.seed, count=len(times))
+    course = f"{wanted.shape}, up to {wanted.rate:g} a second"
+    output.line(f"{len(times)} requests to {wanted.url} in {wanted.seconds:.0f} s: {course}")
+    output.note(f"seed {wanted.seed}")
+    with tempfile.TemporaryDirectory(prefix="miyabi-load-") as folder:
+        records = Path(folder) / "records"
+        plan = {
+            "timeout_seconds": wanted.timeout,
+            "mix": [
+                {"method": one.method, "path": one.path, "headers": dict(one.headers), "body": one.body}
+                for one in wanted.mix
+            ],
+            "requests": list(zip(times, places, strict=True)),
+        }
+        (Path(folder) / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+        interrupted = False
+        with _locust(Path(folder), records, wanted.url) as process:
+            try:
+                _follow(output, process, records, wanted, len(times))
+            except KeyboardInterrupt:
+                interrupted = True
+        ended = _read(records, wanted.mix)
+    seconds = max((one.due for one in ended), default=0.0) if interrupted else wanted.seconds
+    planned = sum(at <= seconds for at in times) if interrupted else len(times)
+    found = report(ended, planned=planned, seconds=seconds)
+    _show(output, found)
+    output.result({**asdict(found), "url": wanted.url, "seed": wanted.seed, "interrupted": interrupted})
+    if interrupted:
+        raise KeyboardInterrupt
+    if not found.kept_up:
+        raise Failed(
+            f"the generator sent {found.late[99.0] * 1000:.0f} ms late at its 99th percentile: these figures are its "
+            "own, not the service's",
+            hint="Lower --rate, or run it on a machine with more to spare.",
+        )
+    if found.verdicts:
+        raise Failed(found.verdicts[0], hint="\n".join(found.verdicts[1:]) or None)
+
+
+@contextmanager
+def _locust(folder: Path, records: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Locust in a session of its own; end it, however this ends."""
+    worker = Path(__file__).with_name("load_worker.py")
+    arguments = (
+        "--headless",
+        "--users",
+        "1",
+        "--spawn-rate",
+        "1",
+        "--host",
+        url,
+        "--loglevel",
+        "ERROR",
+        "--only-summary",
+    )
+    with (folder / "output").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "locust", "--locustfile", str(worker), *arguments],
+            cwd=folder,
+            env={**os.environ, "MIYABI_LOAD_PLAN": str(folder / "plan.json"), "MIYABI_LOAD_RECORDS": str(records)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield process
+        if not records.exists():
+            said = (folder / "output").read_text(errors="replace").strip().splitlines()
+            raise Failed("Locust sent nothing", hint=said[-1] if said else None)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _follow(output: Output, process: subprocess.Popen[bytes], records: Path, wanted: _Load, planned: int) -> None:
+    """Show how it goes once a second. Unavailable: it does not end in time."""
+    deadline = time.monotonic() + _START_SECONDS + wanted.seconds + wanted.timeout + 10
+    seen = 0
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            raise Unavailable("Locust does not end in time", hint="Look for what stalls this machine; try again.")
+        time.sleep(_LOOK_SECONDS)
+        ended = _read(records, wanted.mix)
+        if not ended:
+            continue
+        newest = ended[seen:] or ended[-1:]
+        found = report(newest, planned=len(newest), seconds=_LOOK_SECONDS)
+        p99 = f"P99 {found.latency[99.0] * 1000:.0f} ms" if found.latency else "no answer"
+        rate = f"{(len(ended) - seen) / _LOOK_SECONDS:.0f} a second"
+        output.note(f"{ended[-1].due:6.0f} s  {len(ended)} of {planned} ended  {rate}  {found.wrong} wrong  {p99}")
+        seen = len(ended)
+
+
+def _read(records: Path, mix: Sequence[MixedRequest]) -> list[Sent]:
+    try:
+        text = records.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) != 6:  # the last one is being written
+            continue
+        due, sent, ended, status, place, error = fields
+        right = mix[int(place)].is_right(int(status))
+        found.append(Sent(float(due), float(sent), float(ended), int(status), right, error))
+    return found
+
+
+def _show(output: Output, found: LoadReport) -> None:
+    output.line(
+        f"{found.requests} requests, {found.rate:.1f} a second of {found.wanted_rate:.1f} wanted; "
+        f"{found.wrong} wrong, {found.unfinished} without an end"
+    )
+    output.line("  " + "  ".join(f"{status}: {count}" for status, count in found.statuses.items()))
+    for error, count in found.errors.items():
+        output.line(f"  {error}: {count}")
+    header = ("", *(f"P{percent:g}" if percent < 100 else "MAX" for percent in found.latency))
+    rows = [
+        ("from when it was due", *_milliseconds(found.latency)),
+        ("from when it was sent", *_milliseconds(found.service_time)),
+        ("sent late by", *_milliseconds(found.late)),
+    ]
+    if found.latency:
+        output.table(header, rows)
+    for line in found.verdicts:
+        output.line(f"{output.colour('missed', 'red')}  {line}")
+    if not found.verdicts:
+        output.line(output.colour("the runbook's targets are met", "green"))
+
+
+def _milliseconds(values: Mapping[float, float]) -> list[str]:
+    return [f"{value * 1000:.1f} ms" for value in values.values()]
