@@ -126,7 +126,7 @@ def _checked(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.path not in {"", "/"}:
         raise InvalidInput(
-            f"{url} is no address such as http://127.0.0.1:8080",
+            f"{url} is no address such as http://service.example",
             hint='Paths are in the mix: --mix FILE, a table [[request]] with path = "/" for each.',
         )
     return url.rstrip("/")
