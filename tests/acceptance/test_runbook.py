@@ -126,6 +126,35 @@ def _events_of_the_last_hour(out: str, _: World) -> bool:
     return bool(events) and all(event["logStreamName"].startswith("ecs/miyabi-app/") for event in events)
 
 
+def _statistics(metric: str, unit: str, *, highest: float) -> Check:
+    def check(out: str, _: World) -> bool:
+        found = _json(out)
+        points = found["Datapoints"]
+        assert found["Label"] == metric
+        return bool(points) and all(one["Unit"] == unit and 0 < one["Average"] < highest for one in points)
+
+    return check
+
+
+def _alarms(out: str, _: World) -> bool:
+    states = dict(line.split() for line in out.splitlines())
+    return set(states) == ALARMS and set(states.values()) <= {"OK", "ALARM", "INSUFFICIENT_DATA"}
+
+
+ALARMS = {f"miyabi-service-{name}-dev" for name in ("cpu-high", "memory-high", "low-tasks")}
+RUNNING = {
+    "Namespace": "ECS/ContainerInsights",
+    "MetricName": "RunningTaskCount",
+    "Dimensions": [
+        {"Name": "ClusterName", "Value": "miyabi-cluster-dev"},
+        {"Name": "ServiceName", "Value": "miyabi-service-dev"},
+    ],
+}
+STATISTICS = "aws cloudwatch get-metric-statistics"
+LAST_HOUR = (
+    "--start-time $(date -u -d '1 hour ago' +%Y-%m-%dT%H:%M:%S) --end-time $(date -u +%Y-%m-%dT%H:%M:%S) "
+    "--period 300 --statistics Average --region us-west-2"
+)
 UPDATE = "aws ecs update-service --cluster miyabi-cluster-dev --service miyabi-service-dev"
 DESCRIBE = "aws ecs describe-services --cluster miyabi-cluster-dev --services miyabi-service-dev --region us-west-2"
 ENTER = "cd infrastructure/terraform/environments/dev"
@@ -205,6 +234,29 @@ ENTRIES: dict[str, Entry] = {
     "terraform apply": Entry(_applied, stdin="yes\n", seconds=240),
     f"{UPDATE} --desired-count 0 --region us-west-2": Entry(_service_updated(0), settled=0),
     f"{UPDATE} --desired-count 2 --region us-west-2": Entry(_service_updated(2), settled=2),
+    f"{STATISTICS} --namespace AWS/ECS --metric-name CPUUtilization --dimensions Name=ServiceName,"
+    f"Value=miyabi-service-dev Name=ClusterName,Value=miyabi-cluster-dev {LAST_HOUR}": Entry(
+        _statistics("CPUUtilization", "Percent", highest=110)
+    ),
+    "ALB=$(aws elbv2 describe-load-balancers --names miyabi-alb-dev --query 'LoadBalancers[0].LoadBalancerArn' "
+    "--output text | cut -d/ -f2-)": Entry(lambda out, _: out.startswith("app/miyabi-alb-dev/"), after='echo "$ALB"'),
+    f"{STATISTICS} --namespace AWS/ApplicationELB --metric-name TargetResponseTime "
+    f'--dimensions Name=LoadBalancer,Value="$ALB" {LAST_HOUR}': Entry(
+        _statistics("TargetResponseTime", "Seconds", highest=15)
+    ),
+    "aws cloudwatch list-metrics --namespace ECS/ContainerInsights --metric-name RunningTaskCount "
+    "--region us-west-2": Entry(lambda out, _: _json(out)["Metrics"] == [RUNNING]),
+    "aws cloudwatch describe-alarms --alarm-name-prefix miyabi-service "
+    "--query 'MetricAlarms[].[AlarmName,StateValue]' --output text --region us-west-2": Entry(_alarms),
+    "aws logs put-retention-policy --log-group-name /ecs/miyabi-dev --retention-in-days 30 --region us-west-2": Entry(
+        lambda out, _: out.strip() == "30",
+        after="aws logs describe-log-groups --log-group-name-prefix /ecs/miyabi-dev "
+        "--query 'logGroups[0].retentionInDays'",
+    ),
+    "aws application-autoscaling describe-scaling-activities --service-namespace ecs "
+    "--resource-id service/miyabi-cluster-dev/miyabi-service-dev --region us-west-2": Entry(
+        lambda out, _: all(one["Cause"] and one["StatusCode"] for one in _json(out)["ScalingActivities"])
+    ),
 }
 
 
@@ -266,7 +318,7 @@ def package(name: str) -> Path:
 
 def test_every_command_of_the_page_has_an_entry_and_every_entry_a_command() -> None:
     assert {command.key for command in commands()} == set(ENTRIES)
-    assert len(commands()) == 32, "a command was dropped from the page, or added to it"
+    assert len(commands()) == 39, "a command was dropped from the page, or added to it"
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.section}: {command.key[:60]}")
