@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -331,3 +332,36 @@ def test_step_scaling_follows_the_alarm_that_names_it(world: World) -> None:
     world.pass_(cpu(9), minutes=3)
     assert world.counts() == [3, 4]
     assert "monitor alarm busy in state ALARM triggered policy steps" in world.activities()[0]["Cause"]
+
+
+def test_a_thousand_services_are_evaluated_and_scaled_within_a_second(tmp_path: Path) -> None:
+    """The worker thread's own time for a minute in which every alarm changes and every service is scaled."""
+    world = World(tmp_path)
+    count = 1000
+    with world.store.transaction():
+        for number in range(count):
+            world.ecs.put_service(REGION, dataclasses.replace(world.service, name=f"s{number}"))
+            for task in range(4):
+                row = dataclasses.replace(_task(f"{number:05}-{task}"), group=f"service:s{number}")
+                world.ecs.put_task(REGION, row)
+            named = World._named | {"ResourceId": f"service/c/s{number}"}
+            world.scaling.register_scalable_target(world.caller, named | {"MinCapacity": 2, "MaxCapacity": 10})
+            tracking = {"TargetTrackingScalingPolicyConfiguration": CPU | {"TargetValue": 70.0}}
+            policy = {"PolicyName": "cpu", "PolicyType": "TargetTrackingScaling"}
+            world.scaling.put_scaling_policy(world.caller, named | policy | tracking)
+    for _ in range(3):
+        world.now += timedelta(minutes=1)
+        boundary = world.tempo.last_boundary(world.now, 60)
+        busy = Sample.of(90.0, 90.0, 90.0, 90.0)
+        dimensions = [{"ClusterName": "c", "ServiceName": f"s{number}"} for number in range(count)]
+        measured = [Measurement(REGION, "AWS/ECS", "CPUUtilization", one, "Percent", busy) for one in dimensions]
+        world.cloudwatch.measured(measured, boundary - 60, 60)
+        with world.store.transaction():
+            begun = time.thread_time()
+            world.evaluation.evaluate(60, boundary, world.now)
+            assert world.scaler.act(60, world.evaluation.newest, world.now) == (_ == 2)
+            taken = time.thread_time() - begun
+    scaled = [row for row in world.ecs.services.list(REGION) if row.desired_count == 6]
+    assert len(scaled) == count
+    assert taken < 1
+    world.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,18 @@ from miyabi.policy.tempo import Tempo
 _TRACKING = "TargetTrackingScaling"
 _COOLDOWN = 300
 Newest = Mapping[tuple[str, str], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look at a region found."""
+
+    raised: Mapping[str, MetricAlarm]
+    """Alarms in ALARM that set off policies, by name."""
+    running: Mapping[tuple[str, str | None], int]
+    """Tasks that run, by cluster and service."""
+    newest: Newest
+    now: datetime
 
 
 class Scaler:
@@ -54,10 +68,11 @@ class Scaler:
                 and self._mutes.muted_until(region, alarm.name, now) is None
             }
             due = {arn for alarm in raised.values() if cadence_of(alarm) == cadence for arn in alarm.actions.alarm}
+            running = self._running(region) if due else {}
             for target in self._service.targets.list(region) if due else ():
                 policies = self._service.policies.list(region, prefix=f"{target.key}|")
                 if any(policy.arn in due for policy in policies):
-                    acted = self._scale(region, target, policies, raised, newest, now) or acted
+                    acted = self._scale(region, target, policies, _Look(raised, running, newest, now)) or acted
         return acted
 
     def _scale(
@@ -65,21 +80,20 @@ class Scaler:
         region: str,
         target: ScalableTarget,
         policies: Sequence[ScalingPolicy],
-        raised: Mapping[str, MetricAlarm],
-        newest: Newest,
-        now: datetime,
+        look: _Look,
     ) -> bool:
         cluster, name = target.cluster_and_service
         service = self._ecs.services.get(region, f"{cluster}/{name}")
         if service is None or service.status != "ACTIVE":
             return False
-        seen = self._seen(region, service, target)
+        now, running = look.now, look.running.get((cluster, name), 0)
+        seen = _seen(service, target, running)
         kept = self._cooldowns.get(region, target.key) or Cooldowns()
-        tracking = [self._tracking(region, policy, raised, newest) for policy in policies if policy.type == _TRACKING]
+        tracking = [self._tracking(region, policy, look) for policy in policies if policy.type == _TRACKING]
         decisions = [plan_capacity(seen, tracking, kept, now=now)] if tracking else []
         for policy in policies:
             if policy.type != _TRACKING:
-                stepping = self._stepping(region, policy, raised, newest)
+                stepping = self._stepping(region, policy, look)
                 decisions += [plan_step(seen, stepping, kept, now=now)] if stepping else []
         for decision in decisions:
             for refusal in decision.refusals:
@@ -92,34 +106,26 @@ class Scaler:
         self._service.capacity.set(region, target, best.capacity, best.cause, now)
         self._cooldowns.put(region, target.key, best.cooldowns)
         self._refused = {key: code for key, code in self._refused.items() if key[:2] != (region, target.key)}
-        self._note_actions(region, raised, best, policies, now)
+        self._note_actions(region, look.raised, best, policies, now)
         return True
 
-    def _seen(self, region: str, service: Service, target: ScalableTarget) -> Capacity:
-        running = sum(
-            task.last_status is TaskStatus.RUNNING and task.desired_status is TaskStatus.RUNNING
-            for task in self._ecs.service_tasks(region, service)
-        )
-        return Capacity(
-            minimum=target.min_capacity,
-            maximum=target.max_capacity,
-            desired=service.desired_count,
-            running=running,
-            deploying=service.primary.rollout_state is RolloutState.IN_PROGRESS and len(service.deployments) > 1,
-            suspended=target.suspended,
+    def _running(self, region: str) -> Counter[tuple[str, str | None]]:
+        """Return how many tasks of each service run, by cluster and name."""
+        return Counter(
+            (task.cluster_name, task.service_name)
+            for task in self._ecs.tasks.list(region)
+            if task.last_status is TaskStatus.RUNNING and task.desired_status is TaskStatus.RUNNING
         )
 
-    def _tracking(
-        self, region: str, policy: ScalingPolicy, raised: Mapping[str, MetricAlarm], newest: Newest
-    ) -> Tracking:
+    def _tracking(self, region: str, policy: ScalingPolicy, look: _Look) -> Tracking:
         given = policy.configuration
         high, low = (*policy.alarms, "")[:2]
         return Tracking(
             name=policy.name,
             target_value=float(given["TargetValue"]),
-            metric=newest.get((region, high)),
-            high=AlarmState.ALARM if high in raised else AlarmState.OK,
-            low=AlarmState.ALARM if low in raised else AlarmState.OK,
+            metric=look.newest.get((region, high)),
+            high=AlarmState.ALARM if high in look.raised else AlarmState.OK,
+            low=AlarmState.ALARM if low in look.raised else AlarmState.OK,
             high_alarm=high,
             low_alarm=low,
             scale_out_cooldown=self._shortened(given, "ScaleOutCooldown"),
@@ -127,12 +133,10 @@ class Scaler:
             disable_scale_in=bool(given.get("DisableScaleIn")),
         )
 
-    def _stepping(
-        self, region: str, policy: ScalingPolicy, raised: Mapping[str, MetricAlarm], newest: Newest
-    ) -> Stepping | None:
+    def _stepping(self, region: str, policy: ScalingPolicy, look: _Look) -> Stepping | None:
         """Return a step scaling policy and how far its metric is beyond its alarm's threshold; None: nothing to do."""
-        for alarm in raised.values():
-            value = newest.get((region, alarm.name))
+        for alarm in look.raised.values():
+            value = look.newest.get((region, alarm.name))
             if policy.arn in alarm.actions.alarm and value is not None:
                 given = policy.configuration
                 return Stepping(
@@ -171,6 +175,17 @@ class Scaler:
             if arn in alarm.actions.alarm and alarm.name in decision.cause:
                 summary = f"Successfully executed action {arn}"
                 self._alarms.note(region, alarm, now, "Action", summary, {"actionState": "Succeeded", "policy": arn})
+
+
+def _seen(service: Service, target: ScalableTarget, running: int) -> Capacity:
+    return Capacity(
+        minimum=target.min_capacity,
+        maximum=target.max_capacity,
+        desired=service.desired_count,
+        running=running,
+        deploying=service.primary.rollout_state is RolloutState.IN_PROGRESS and len(service.deployments) > 1,
+        suspended=target.suspended,
+    )
 
 
 def _step(given: Mapping[str, Any]) -> Step:
