@@ -35,13 +35,15 @@ listen_address_variable = "HOST"
 "app.py" = "app.py"
 """
 APP = """
-import http.server, os, time
+import http.server, os, threading, time
+one_at_a_time = threading.Lock()  # so that its health check is answered however many requests wait
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         if self.path.startswith("/burn/"):
-            until = time.thread_time() + float(self.path[6:]) / 1000
-            while time.thread_time() < until: pass
+            with one_at_a_time:
+                until = time.thread_time() + float(self.path[6:]) / 1000
+                while time.thread_time() < until: pass
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()

@@ -23,7 +23,8 @@ def scale_out_and_in(cloud: Scaled) -> list[tuple[int, str]]:
     with SteadyLoad(cloud.url + BURN, rate=RATE):
         cloud.until(lambda: cloud.alarm("High")["StateValue"] == "ALARM", minutes=5, what="the alarm goes off")
         assert "3 out of the last 3 datapoints" in cloud.alarm("High")["StateReason"]
-        cloud.until(lambda: cloud.service()["runningCount"] == 4, minutes=10, what="four tasks run")
+        cloud.until(lambda: cloud.service()["desiredCount"] == 4, minutes=10, what="scaled out to four")
+        cloud.until(lambda: cloud.service()["runningCount"] == 4, minutes=1, what="four tasks run")
     cloud.until(lambda: cloud.service()["desiredCount"] == 2, minutes=20, what="scaled in")
     cloud.until(lambda: cloud.service()["runningCount"] == 2, minutes=1, what="two tasks are left")
     return cloud.counts()

@@ -12,6 +12,7 @@ from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
 from miyabi.localcloud.control.budgets import Budgets
 from miyabi.localcloud.control.credentials import Identities
 from miyabi.localcloud.control.ecr import EcrLayers
+from miyabi.localcloud.control.cloudwatch import CloudWatch
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.elbv2 import Elbv2
@@ -24,6 +25,7 @@ HEADINGS: dict[str, type[LiveService]] = {
     "ECS": Ecs,
     "Elastic Load Balancing v2": Elbv2,
     "CloudWatch Logs": Logs,
+    "CloudWatch": CloudWatch,
     "ECR": EcrLayers,
     "STS": Identities,
     "RDS": Rds,
