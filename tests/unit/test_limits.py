@@ -10,9 +10,9 @@ from botocore import xform_name
 
 from miyabi.localcloud.control.autoscaling import ApplicationAutoScaling
 from miyabi.localcloud.control.budgets import Budgets
+from miyabi.localcloud.control.cloudwatch import CloudWatch
 from miyabi.localcloud.control.credentials import Identities
 from miyabi.localcloud.control.ecr import EcrLayers
-from miyabi.localcloud.control.cloudwatch import CloudWatch
 from miyabi.localcloud.control.ecs.api import Ecs
 from miyabi.localcloud.control.elasticache import ElastiCache
 from miyabi.localcloud.control.elbv2 import Elbv2
