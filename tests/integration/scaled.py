@@ -63,6 +63,8 @@ class Scaled:
     home: Home
     instance: Instance
     url: str
+    balancer: str
+    """What the load balancer's metrics are under."""
 
     def client(self, service: str) -> Any:
         return client(self.instance, service)
@@ -206,7 +208,8 @@ def _with_service(home: Home, instance: Instance, root: Path) -> Scaled:
         loadBalancers=[{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}],
     )
     client(instance, "application-autoscaling").register_scalable_target(**TARGET, MinCapacity=2, MaxCapacity=4)
-    made = Scaled(home, instance, f"http://{balancer['DNSName'].partition(':')[0]}:8000")
+    url = f"http://{balancer['DNSName'].partition(':')[0]}:8000"
+    made = Scaled(home, instance, url, balancer["LoadBalancerArn"].partition("loadbalancer/")[2])
     made.until(lambda: made.service()["runningCount"] == 2 and _steady(made.service()), minutes=0, what="two tasks")
     return made
 

@@ -20,12 +20,14 @@ def scale_out_and_in(cloud: Scaled) -> list[tuple[int, str]]:
     """Drive the service out to four tasks and, without load, in again; return what scaling did."""
     cloud.policy(70.0)
     cloud.until(lambda: cloud.alarm("High")["StateValue"] == "OK", minutes=3, what="a first evaluation")
-    with SteadyLoad(cloud.url + BURN, rate=RATE):
+    with SteadyLoad(cloud.url + BURN, rate=RATE) as load:
         cloud.until(lambda: cloud.alarm("High")["StateValue"] == "ALARM", minutes=5, what="the alarm goes off")
         assert "3 out of the last 3 datapoints" in cloud.alarm("High")["StateReason"]
         cloud.until(lambda: cloud.service()["desiredCount"] == 4, minutes=10, what="scaled out to four")
         cloud.until(lambda: cloud.service()["runningCount"] == 4, minutes=1, what="four tasks run")
     cloud.until(lambda: cloud.service()["desiredCount"] == 2, minutes=20, what="scaled in")
+    counted = sum(cloud.metric("AWS/ApplicationELB", "RequestCount", "Sum", LoadBalancer=cloud.balancer).values())
+    assert counted == pytest.approx(len(load.sent), rel=0.05), "the client's count and the metric"
     cloud.until(lambda: cloud.service()["runningCount"] == 2, minutes=1, what="two tasks are left")
     return cloud.counts()
 

@@ -267,7 +267,7 @@ def test_suspended_scaling_is_refused_with_its_reason(world: World) -> None:
 
 
 def test_constant_load_leads_to_one_count_and_stays_there(world: World) -> None:
-    for work in (0.5, 1.4, 1.5, 2.0, 2.1, 2.7, 2.8, 2.9, 3.5, 9.0):
+    for work in (0.5, 1.5, 2.1, 2.8, 9.0):
         world.policy("cpu", 70.0, CPU)
         world.pass_(cpu(work), minutes=60)
         settled = world.counts()

@@ -42,6 +42,8 @@ INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (series, at, widt
 """
 _BATCH = 5_000
 _SPEED = "clock speed"
+_LISTED_TO_SECONDS = 600
+"""When a series was written last is kept no finer than this: lists ask for hours."""
 
 Row = tuple[int, int, Sample]
 """When a row begins, its width, what was seen."""
@@ -196,15 +198,16 @@ class MetricDatabase:
         return self._connection.execute(sql, (*ids, begin, end)).fetchall() if ids else []
 
     def _known(self, series: Series) -> int | None:
-        if series not in self._ids:
+        known = self._ids.get(series)
+        if known is None:
             found = self._connection.execute(
                 "SELECT id FROM series WHERE own=? AND region=? AND namespace=? AND name=? AND dimensions=? AND unit=?",
                 _named(series),
             ).fetchone()
             if found is None:
                 return None
-            self._ids[series] = int(found[0])
-        return self._ids[series]
+            known = self._ids[series] = int(found[0])
+        return known
 
     def _id_of(self, series: Series, at: int) -> int:
         known = self._known(series)
@@ -215,9 +218,10 @@ class MetricDatabase:
                 (*_named(series), at),
             )
             known = self._ids[series] = int(cursor.lastrowid or 0)
-        elif at > self._last.get(known, 0):
+            self._last[known] = at
+        elif at >= self._last.get(known, 0) + _LISTED_TO_SECONDS:
             self._connection.execute("UPDATE series SET last=? WHERE id=? AND last<?", (at, known, at))
-        self._last[known] = max(at, self._last.get(known, 0))
+            self._last[known] = at
         return known
 
     def _setting(self, name: str) -> str | None:
