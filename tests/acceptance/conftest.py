@@ -66,13 +66,27 @@ def first(workshop: Path, foreign: tuple[Rehearsal, Started]) -> Iterator[tuple[
 
 @pytest.fixture(scope="module")
 def configured(first: tuple[Rehearsal, Ran]) -> Rehearsal:
-    """The project's own environment as its files say, whatever the tests of other modules did to it."""
+    """The project's own environment as its files say, whatever the tests of other modules did to it.
+
+    Load scales nothing in it: tests that bring some, and those that bring none for a quarter of an hour, count tasks.
+    """
     cloud, up = first
     assert up.code == 0, up.out + up.err
     again = cloud.miyabi("up", "--apply")
     assert again.code == 0, again.out + again.err
     cloud.load_env()
+    let_load_scale(cloud, scale=False)
     return cloud
+
+
+def let_load_scale(cloud: Rehearsal, *, scale: bool) -> None:
+    """Let scaling policies act, or nothing but people and schedules."""
+    cloud.client("application-autoscaling").register_scalable_target(
+        ServiceNamespace="ecs",
+        ResourceId="service/miyabi-cluster-dev/miyabi-service-dev",
+        ScalableDimension="ecs:service:DesiredCount",
+        SuspendedState={"DynamicScalingInSuspended": not scale, "DynamicScalingOutSuspended": not scale},
+    )
 
 
 def place_beside(workshop: Path) -> Path:

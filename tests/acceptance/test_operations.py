@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.cloud import BIN, Rehearsal, until
+from tests.acceptance.conftest import let_load_scale
 from tests.acceptance.test_first_answer import assert_plan_is_empty
 
 TARGET = (
@@ -24,8 +25,12 @@ TARGET = (
 ALARM = "miyabi-service-low-tasks-dev"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cloud(configured: Rehearsal) -> Rehearsal:
+    let_load_scale(configured, scale=True)
+    url = f"http://{configured.terraform('output', '-raw', 'alb_dns_name').out}/health"
+    for _ in range(20):  # whose minute is over when the last test asks for it
+        configured.get(url)
     return configured
 
 
@@ -174,3 +179,25 @@ def test_status_costs_at_most_four_fifths_of_what_aws_does(cloud: Rehearsal) -> 
             break
     assert min(ratios) <= 0.8, ratios
     assert min(helps) <= 0.2, helps
+
+
+def test_metrics_alarms_and_scaling_are_told_of_the_real_environment(cloud: Rehearsal) -> None:
+    def told() -> Any:
+        found = {one["name"]: one for one in ask(cloud, "metrics", "show")["metrics"]}
+        return found if any(found["Requests a minute"]["points"]) else None
+
+    metrics = until(told, seconds=130, what="a whole minute with requests")
+    assert metrics["Running tasks"]["newest"] >= 2
+    assert 0 < metrics["Response time p99"]["worst"] < 15
+    assert metrics["Database connections"]["newest"] >= 2
+    assert 0 < metrics["Memory utilization"]["newest"] < 80
+    alarms = {one["name"]: one for one in ask(cloud, "alarms", "list")["alarms"]}
+    assert len(alarms) == 8
+    assert alarms["miyabi-service-low-tasks-dev"]["state"] == "OK"
+    status = ask(cloud, "scaling", "status")
+    assert (status["minimum"], status["maximum"], status["suspended"]) == (2, 4, [])
+    assert len(status["policies"]) == 3
+    assert any("16.7 a second" in line for line in status["contradictions"])
+    shown = cloud.miyabi("metrics", "show")
+    assert "CPU utilization" in shown.out
+    assert_plan_is_empty(cloud)
