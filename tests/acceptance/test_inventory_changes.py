@@ -123,7 +123,8 @@ def test_changes_are_applied_in_place_act_and_leave_an_empty_plan(dev: Rehearsal
     target = dev.aws("application-autoscaling describe-scalable-targets --service-namespace ecs")["ScalableTargets"][0]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 6)
     alarm = dev.aws("cloudwatch describe-alarms --alarm-names miyabi-service-cpu-high-dev")["MetricAlarms"][0]
-    assert (alarm["Threshold"], alarm["StateValue"]) == (75.0, "INSUFFICIENT_DATA")
+    assert alarm["Threshold"] == 75.0
+    assert alarm["StateValue"] in {"OK", "INSUFFICIENT_DATA"}, "the tasks are not busy"
 
 
 def test_a_revision_from_outside_with_its_parameter_leaves_an_empty_plan_and_keeps_its_image(dev: Rehearsal) -> None:

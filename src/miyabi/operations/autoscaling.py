@@ -14,7 +14,14 @@ from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
 from miyabi.operations.service.found import find_service
 from miyabi.operations.service.remembered import Override
-from miyabi.operations.service.scaling import Bounds, ScalableTarget, find_target, set_bounds
+from miyabi.operations.service.scaling import (
+    Bounds,
+    ScalableTarget,
+    find_target,
+    scaling_client,
+    set_bounds,
+    target_of,
+)
 from miyabi.policy.scaling_words import Kept, Watch, contradictions
 
 _METRICS = {
@@ -138,9 +145,9 @@ def show_activities(run: Run, params: ActivitiesParams) -> Activities:
     rows: list[Activity] = []
     with translated(f"describing the scaling of service '{run.environment.service}'"):
         pages = (
-            _client(run)
+            scaling_client(run)
             .get_paginator("describe_scaling_activities")
-            .paginate(**_of(run), IncludeNotScaledActivities=params.not_scaled)
+            .paginate(**target_of(run), IncludeNotScaledActivities=params.not_scaled)
         )
         for page in pages:
             rows += [_activity(one) for one in page["ScalingActivities"] if one["StartTime"] >= begin]
@@ -267,7 +274,7 @@ def _target(run: Run) -> ScalableTarget:
 def _policies(run: Run) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with translated(f"describing the scaling policies of service '{run.environment.service}'"):
-        for page in _client(run).get_paginator("describe_scaling_policies").paginate(**_of(run)):
+        for page in scaling_client(run).get_paginator("describe_scaling_policies").paginate(**target_of(run)):
             rows += page["ScalingPolicies"]
     return rows
 
@@ -357,7 +364,7 @@ def _watches(run: Run, alarms: Mapping[str, Mapping[str, Any]]) -> list[Watch]:
 def _scheduled(run: Run) -> tuple[str, ...]:
     found: list[str] = []
     with translated(f"describing the scheduled actions of service '{run.environment.service}'"):
-        for page in _client(run).get_paginator("describe_scheduled_actions").paginate(**_of(run)):
+        for page in scaling_client(run).get_paginator("describe_scheduled_actions").paginate(**target_of(run)):
             for one in page["ScheduledActions"]:
                 bounds = one.get("ScalableTargetAction", {})
                 limits = f"{bounds.get('MinCapacity', '-')} to {bounds.get('MaxCapacity', '-')}"
@@ -376,16 +383,3 @@ def _activity(one: Mapping[str, Any]) -> Activity:
         seconds=None if end is None else round((end - one["StartTime"]).total_seconds(), 1),
         not_scaled=tuple(reason["Code"] for reason in one.get("NotScaledReasons", ())),
     )
-
-
-def _client(run: Run) -> Any:
-    return run.cloud.client("application-autoscaling")
-
-
-def _of(run: Run) -> dict[str, str]:
-    names = run.environment
-    return {
-        "ServiceNamespace": "ecs",
-        "ResourceId": f"service/{names.cluster}/{names.service}",
-        "ScalableDimension": "ecs:service:DesiredCount",
-    }

@@ -57,9 +57,9 @@ class ScalableTarget:
 def find_target(run: Run) -> ScalableTarget | None:
     """Return the service's scalable target; None where it is not scaled automatically."""
     with translated(f"describing the autoscaling of service '{run.environment.service}'"):
-        answer = _client(run).describe_scalable_targets(
+        answer = scaling_client(run).describe_scalable_targets(
             ServiceNamespace="ecs",
-            ResourceIds=[_of(run)["ResourceId"]],
+            ResourceIds=[target_of(run)["ResourceId"]],
             ScalableDimension="ecs:service:DesiredCount",
         )
     for target in answer["ScalableTargets"]:
@@ -73,20 +73,22 @@ def suspend(run: Run, suspension: Suspension) -> None:
     """Suspend those parts of autoscaling, and resume the others."""
     with translated(f"setting the suspended state of service '{run.environment.service}'"):
         state = {key: name in suspension.parts for name, key in _FLAGS.items()}
-        _client(run).register_scalable_target(**_of(run), SuspendedState=state)
+        scaling_client(run).register_scalable_target(**target_of(run), SuspendedState=state)
 
 
 def set_bounds(run: Run, bounds: Bounds) -> None:
     """Set the bounds; a count outside of them is brought inside at once."""
     with translated(f"setting autoscaling's bounds of service '{run.environment.service}'"):
-        _client(run).register_scalable_target(**_of(run), MinCapacity=bounds.minimum, MaxCapacity=bounds.maximum)
+        scaling_client(run).register_scalable_target(
+            **target_of(run), MinCapacity=bounds.minimum, MaxCapacity=bounds.maximum
+        )
 
 
 def schedule_end(run: Run, until: datetime, bounds: Bounds) -> None:
     """Let the bounds go back at a time, by a scheduled action of AWS: nobody needs to be there."""
     with translated(f"scheduling the end of the override of service '{run.environment.service}'"):
-        _client(run).put_scheduled_action(
-            **_of(run),
+        scaling_client(run).put_scheduled_action(
+            **target_of(run),
             ScheduledActionName=ACTION,
             Schedule=f"at({until.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
             ScalableTargetAction={"MinCapacity": bounds.minimum, "MaxCapacity": bounds.maximum},
@@ -97,16 +99,18 @@ def forget_end(run: Run) -> None:
     """Remove the scheduled action, if it is there."""
     try:
         with translated(f"removing the scheduled end of the override of service '{run.environment.service}'"):
-            _client(run).delete_scheduled_action(**_of(run), ScheduledActionName=ACTION)
+            scaling_client(run).delete_scheduled_action(**target_of(run), ScheduledActionName=ACTION)
     except NotFound:
         pass
 
 
-def _client(run: Run) -> Any:
+def scaling_client(run: Run) -> Any:
+    """Return the client of Application Auto Scaling."""
     return run.cloud.client("application-autoscaling")
 
 
-def _of(run: Run) -> dict[str, str]:
+def target_of(run: Run) -> dict[str, str]:
+    """Return what names the service's scalable target in every call."""
     names = run.environment
     return {
         "ServiceNamespace": "ecs",
