@@ -365,3 +365,20 @@ def test_a_thousand_services_are_evaluated_and_scaled_within_a_second(tmp_path: 
     assert len(scaled) == count
     assert taken < 1
     world.close()
+
+
+def test_during_a_rollout_it_scales_out_by_the_new_deployment_and_never_in(world: World) -> None:
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(0.1), minutes=20)
+    old = dataclasses.replace(world.service.primary, id="ecs-svc/0", status="ACTIVE", desired_count=1)
+    new = dataclasses.replace(world.service.primary, rollout_state=RolloutState.IN_PROGRESS)
+    world.ecs.put_service(REGION, dataclasses.replace(world.service, desired_count=4, deployments=[new, old]))
+    world.pass_(cpu(0.1), minutes=5)
+    assert world.counts() == []
+    refused = world.activities(IncludeNotScaledActivities=True)[-1]
+    assert refused["NotScaledReasons"][0]["Code"] == "DeploymentInProgress"
+
+    world.ecs.put_service(REGION, dataclasses.replace(world.service, desired_count=2, deployments=[new, old]))
+    world.pass_(cpu(9), minutes=4)
+    assert world.counts()[0] == 3
+    assert [one.desired_count for one in world.service.deployments] == [world.service.desired_count, 1]
