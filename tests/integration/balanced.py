@@ -21,10 +21,11 @@ from miyabi.localcloud.control.addresses import AddressBook
 from miyabi.localcloud.control.elbv2 import CheckLoop, Elbv2, SyncLoop
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
-from miyabi.localcloud.control.samplers.requests import PORT, RequestLog, log_address
+from miyabi.localcloud.control.samplers.requests import RequestLog
 from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
 from miyabi.localcloud.data.haproxy import HaproxyDriver
+from miyabi.localcloud.data.haproxy_config import LogTo
 from miyabi.localcloud.processes import ProcessState
 from miyabi.model.metrics import Measurement
 from tests.integration.supervised import Cloud, wait_for
@@ -76,6 +77,7 @@ class Balanced:
     loop: asyncio.AbstractEventLoop
     checks: CheckLoop
     sampler: LoadBalancerSampler
+    requests: RequestLog
     targets: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -204,11 +206,14 @@ def balanced(home: Home) -> Iterator[Balanced]:
     thread.start()
     checks = CheckLoop(engine, service)
     driver = HaproxyDriver(home, cloud.client)
-    sync = SyncLoop(engine, service, driver, log_to=f"{log_address(BLOCK)}:{PORT}")
-    requests = RequestLog()
-    asyncio.run_coroutine_threadsafe(requests.listen(log_address(BLOCK)), loop).result(10)
+    log_to = LogTo(f"127.{BLOCK}.0.2", 5140, "token")
+    sync = SyncLoop(engine, service, driver, log=log_to)
+    requests = RequestLog(log_to)
+    asyncio.run_coroutine_threadsafe(requests.listen(), loop).result(10)
     running = [asyncio.run_coroutine_threadsafe(engine.supervise(each), loop) for each in (checks, sync)]
-    made = Balanced(cloud, engine, service, loop, checks, LoadBalancerSampler(engine, service, driver, requests.take))
+    made = Balanced(
+        cloud, engine, service, loop, checks, LoadBalancerSampler(engine, service, driver, requests.take), requests
+    )
     try:
         yield made
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -18,7 +19,7 @@ from miyabi.environment.home import Home
 from miyabi.localcloud.control.samplers.processes import ProcessUsage
 from miyabi.localcloud.control.samplers.usage import Span
 from miyabi.localcloud.processes import ProcessSpec
-from tests.integration.balanced import Balanced, balanced
+from tests.integration.balanced import BLOCK, Balanced, balanced
 from tests.integration.supervised import Cloud, wait_for
 
 BOTH = ("LoadBalancer", "TargetGroup")
@@ -51,12 +52,16 @@ def test_requests_answers_and_times_are_those_that_the_client_saw(cloud: Balance
     balancer.register(one, other)
     balancer.wait_healthy(one, other)
     cloud.measured()  # begins to count
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        line = f"guess {balancer.address}:8000 counted.x {one}:8080 200 1 2"
+        stranger.sendto(line.encode(), (f"127.{BLOCK}.0.2", 5140))
 
     answers = [balancer.get() for _ in range(40)]
     slow = [balancer.get("/slow/0.3") for _ in range(4)]
     refused = [balancer.get("/close") for _ in range(3)]
     statuses = Counter(answer.status for answer in (*answers, *slow, *refused))
     assert statuses == {200: 44, 502: 3}
+    wait_for(lambda: cloud.requests.gathered() == 47)
     found = cloud.measured()
 
     assert found["RequestCount", ("LoadBalancer",)].sample.total == 47
@@ -91,6 +96,7 @@ def test_a_balancer_without_targets_answers_by_itself(cloud: Balanced) -> None:
     balancer = cloud.balancer("empty")
     cloud.measured()
     assert balancer.get().status == 503
+    wait_for(lambda: cloud.requests.gathered() == 1)
     found = [
         one
         for one in cloud.run(cloud.sampler.measure(cloud.engine.clock()))

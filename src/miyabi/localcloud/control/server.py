@@ -46,8 +46,7 @@ from miyabi.localcloud.control.samplers.caches import CacheSampler
 from miyabi.localcloud.control.samplers.databases import DatabaseSampler
 from miyabi.localcloud.control.samplers.ecs import HIGH_RESOLUTION, EcsSampler, InsightsSampler, TaskUsage
 from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
-from miyabi.localcloud.control.samplers.requests import PORT as LOG_PORT
-from miyabi.localcloud.control.samplers.requests import RequestLog, log_address
+from miyabi.localcloud.control.samplers.requests import RequestLog, log_of
 from miyabi.localcloud.control.sns import begin_deliveries
 from miyabi.localcloud.control.stock import StockServices
 from miyabi.localcloud.control.store import Store
@@ -131,8 +130,8 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     haproxy = HaproxyDriver(home, supervisor)
     postgres = PostgresDriver(home, supervisor, authority, Launch())
     caches = CacheDriver(home, supervisor)
-    requests = RequestLog()
-    log_at = log_address(instance.block)
+    log_to = log_of(instance)
+    requests = RequestLog(log_to)
     samplers = (
         EcsSampler(TaskUsage(engine, tables, supervisor), engine),
         EcsSampler(
@@ -150,7 +149,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     loops: tuple[Loop, ...] = (
         # A wake-up reaches them in this order: first those between a task's death and its last lost request.
         TaskLoop(home, instance, engine, tables, elbv2, logs, addresses, keys, supervisor, resolve),
-        SyncLoop(engine, elbv2, haproxy, log_to=f"{log_at}:{LOG_PORT}"),
+        SyncLoop(engine, elbv2, haproxy, log=log_to),
         ServiceLoop(engine, tables, elbv2, instance.account, tempo),
         checks,
         NodeLoop(engine, elasticache, caches, instance.account),
@@ -192,9 +191,9 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     running.append(asyncio.create_task(_say_alive(engine, supervisor), name="alive"))
     try:
         try:
-            await requests.listen(log_at, LOG_PORT)
+            await requests.listen()
         except OSError as error:
-            log.error("requests cannot be counted: %s:%d: %s", log_at, LOG_PORT, error)  # noqa: TRY400
+            log.error("requests cannot be counted: %s:%d: %s", log_to.address, log_to.port, error)  # noqa: TRY400
         await server.serve()
     finally:
         await requests.close()

@@ -67,6 +67,15 @@ class Frontend:
 
 
 @dataclass(frozen=True, slots=True)
+class LogTo:
+    """Where the log goes, and the word that begins each line: any program of this machine may send datagrams there."""
+
+    address: str
+    port: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All frontends and backends of one HAProxy."""
 
@@ -74,8 +83,8 @@ class Config:
     backends: tuple[Backend, ...]
     backend_names: Mapping[str, str]
     """Target group ARN → backend."""
-    log_to: str = ""
-    """`address:port` that hears of every request, as `LOG_FORMAT` has it; empty: nobody."""
+    log: LogTo | None = None
+    """Who hears of every request, as `LOG_FORMAT` has it; None: nobody."""
 
     @property
     def generation(self) -> str:
@@ -90,10 +99,10 @@ class Config:
 
     def _lines(self, *, servers: bool) -> list[str]:
         lines = [*_GLOBAL, *_DEFAULTS]
-        if self.log_to:
+        if self.log is not None:
             lines += [
-                f"  log {self.log_to} len 512 format raw local0 info",
-                f"  log-format {quoted(LOG_FORMAT)}",
+                f"  log {self.log.address}:{self.log.port} len 512 format raw local0 info",
+                f"  log-format {quoted(f'{self.log.token} {LOG_FORMAT}')}",
                 "  option dontlognull",  # a connection without a request is none
             ]
         for frontend in self.frontends:

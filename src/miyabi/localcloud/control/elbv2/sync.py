@@ -16,7 +16,7 @@ from miyabi.localcloud.control.elbv2.targets import Targets
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.silence import Silences
 from miyabi.localcloud.data.haproxy import NAME, HaproxyDriver, Observed
-from miyabi.localcloud.data.haproxy_config import Config
+from miyabi.localcloud.data.haproxy_config import Config, LogTo
 from miyabi.model.errors import NotFound, Unavailable
 from miyabi.model.load_balancing import LoadBalancer
 from miyabi.policy.restart import Part
@@ -34,11 +34,11 @@ class SyncLoop:
 
     name = "elbv2-haproxy"
 
-    def __init__(self, engine: Engine, service: Targets, driver: HaproxyDriver, *, log_to: str = "") -> None:
+    def __init__(self, engine: Engine, service: Targets, driver: HaproxyDriver, *, log: LogTo | None = None) -> None:
         self._engine = engine
         self._service = service
         self._driver = driver
-        self._log_to = log_to
+        self._log = log
         self._acceptance = Acceptance(driver)
         self._refused: Mapping[str, str] = {}
         self._silences = Silences(Part.BALANCER)
@@ -55,7 +55,7 @@ class SyncLoop:
         taken = self._refusals(wanted.config, seen)
         if taken and seen is None and await self._driver.is_running():
             return _SOON  # the supervisor restarted it just now: it may hold those ports itself
-        config = dataclasses.replace(_without(wanted.config, taken), log_to=self._log_to)
+        config = dataclasses.replace(_without(wanted.config, taken), log=self._log)
         try:
             invalid = await self._acceptance.refused(config, starting=seen is None)
             config = leave_out(config, invalid)
