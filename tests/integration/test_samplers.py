@@ -52,9 +52,8 @@ def test_requests_answers_and_times_are_those_that_the_client_saw(cloud: Balance
     balancer.register(one, other)
     balancer.wait_healthy(one, other)
     cloud.measured()  # begins to count
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-        line = f"guess {balancer.address}:8000 counted.x {one}:8080 200 1 2"
-        stranger.sendto(line.encode(), (f"127.{BLOCK}.0.2", 5140))
+    with socket.create_connection((f"127.{BLOCK}.0.2", 5140)) as stranger:
+        stranger.sendall(f"guess {balancer.address}:8000 counted.x {one}:8080 200 1 2\n".encode())
 
     answers = [balancer.get() for _ in range(40)]
     slow = [balancer.get("/slow/0.3") for _ in range(4)]

@@ -68,7 +68,7 @@ class Frontend:
 
 @dataclass(frozen=True, slots=True)
 class LogTo:
-    """Where the log goes, and the word that begins each line: any program of this machine may send datagrams there."""
+    """Where the log goes, and the word that begins each line: any program of this machine may connect there."""
 
     address: str
     port: int
@@ -101,15 +101,35 @@ class Config:
         lines = [*_GLOBAL, *_DEFAULTS]
         if self.log is not None:
             lines += [
-                f"  log {self.log.address}:{self.log.port} len 512 format raw local0 info",
+                f"  log ring@{_RING} len 512 format raw local0 info",
                 f"  log-format {quoted(f'{self.log.token} {LOG_FORMAT}')}",
                 "  option dontlognull",  # a connection without a request is none
+                *_ring(self.log),
             ]
         for frontend in self.frontends:
             lines += _frontend(frontend, self.backend_names)
         for backend in self.backends:
             lines += _backend(backend, servers=servers)
         return lines
+
+
+_RING = "requests"
+
+
+def _ring(log: LogTo) -> list[str]:
+    """Return the buffer of log lines: over TCP, because a socket that sends datagrams listens on every address.
+
+    It keeps what it cannot deliver while the control plane restarts, some 10,000 lines.
+    """
+    return [
+        f"ring {_RING}",
+        "  format raw",
+        "  maxlen 512",
+        "  size 1048576",
+        "  timeout connect 5s",
+        "  timeout server 10s",
+        f"  server control {log.address}:{log.port}",
+    ]
 
 
 _GLOBAL = (

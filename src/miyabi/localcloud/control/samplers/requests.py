@@ -1,16 +1,16 @@
 """What HAProxy's log tells of each request, gathered until a sampler asks.
 
-HAProxy sends a datagram a request to a loopback address of the instance. What is answered while nobody listens there,
-as when the control plane is started again, is not counted.
+HAProxy sends a line a request to a loopback address of the instance. While nobody listens there, as when the control
+plane is started again, it keeps some 10,000 of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
-import socket
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from miyabi.localcloud.data.haproxy_config import LogTo
 log = logging.getLogger(__name__)
 
 _PORT = 5140
-_BUFFER_BYTES = 4 * 1024 * 1024
+_LINES_BYTES = 64 * 1024
 _NO_SERVER = "<NOSRV>"
 
 
@@ -42,48 +42,57 @@ class Tally:
     """Times until a target's answer began, to three digits."""
 
 
-class RequestLog(asyncio.DatagramProtocol):
+class RequestLog:
     """Receives the log, and adds it up by frontend and backend."""
 
     def __init__(self, log_to: LogTo) -> None:
         self._log_to = log_to
         self._token = log_to.token.encode()
         self._tallies: dict[tuple[str, str], Tally] = {}
-        self._transport: asyncio.DatagramTransport | None = None
-        self._closed = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._reading: set[asyncio.Task[None]] = set()
         self.unread = 0
         """Lines that could not be read, or that came from somebody else."""
 
     async def listen(self) -> None:
         """Begin to receive. OSError: the address cannot be bound."""
-        own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
-            own.bind((self._log_to.address, self._log_to.port))
-            loop = asyncio.get_running_loop()
-            self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=own)
-        except BaseException:
-            own.close()
-            raise
+        self._server = await asyncio.start_server(
+            self._accept, self._log_to.address, self._log_to.port, limit=_LINES_BYTES
+        )
 
     async def close(self) -> None:
         """Receive no more."""
-        if self._transport is not None:
-            self._transport.close()
-            await self._closed.wait()
+        if self._server is not None:
+            self._server.close()
+            for reading in self._reading:
+                reading.cancel()
+            await asyncio.gather(*self._reading, return_exceptions=True)
+            await self._server.wait_closed()
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Note that the socket is closed."""
-        self._closed.set()
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reading = asyncio.create_task(self._receive(reader, writer))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
 
-    def datagram_received(self, data: bytes, _addr: object) -> None:
+    async def _receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                self._take_line(line)
+        except (OSError, ValueError):  # the worker has ended, or it is not HAProxy that speaks
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def _take_line(self, line: bytes) -> None:
         """Take one line: token, frontend, backend, server, status, when the request went and the answer came."""
-        token, _, line = data.partition(b" ")
+        token, _, rest = line.strip().partition(b" ")
         if not hmac.compare_digest(token, self._token):
             self.unread += 1
             return
         try:
-            frontend, backend, server, status, sent, answered = line.decode("latin-1").split()
+            frontend, backend, server, status, sent, answered = rest.decode("latin-1").split()
             tally = self._tallies.setdefault((frontend, backend), Tally())
             code = int(status)
             tally.chosen += server != _NO_SERVER
