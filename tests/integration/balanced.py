@@ -78,6 +78,8 @@ class Balanced:
     checks: CheckLoop
     sampler: LoadBalancerSampler
     requests: RequestLog
+    asked: int = 0
+    """Requests through balancers' `get`."""
     targets: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -92,7 +94,11 @@ class Balanced:
         return result
 
     def measured(self) -> dict[tuple[str, tuple[str, ...]], Measurement]:
-        """Return what the sampler found since the last time, by metric and the names of its dimensions."""
+        """Return what the sampler found since the last time, by metric and the names of its dimensions.
+
+        Where nothing else asks but `get`, that is everything that was asked.
+        """
+        wait_for(lambda: self.requests.received == self.asked)
         found = self.run(self.sampler.measure(self.engine.clock()))
         return {(one.name, tuple(sorted(one.dimensions))): one for one in found}
 
@@ -184,6 +190,7 @@ class Balancer:
         wait_for(lambda: self.health() == states)
 
     def get(self, path: str = "/", headers: dict[str, str] | None = None, *, port: int = BALANCER_PORT) -> Answer:
+        self.balanced.asked += 1
         connection = http.client.HTTPConnection(self.address, port, timeout=15)
         try:
             connection.request("GET", path, headers=headers or {})

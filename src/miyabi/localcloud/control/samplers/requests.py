@@ -51,6 +51,8 @@ class RequestLog:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._server: asyncio.Server | None = None
         self._reading: set[asyncio.Task[None]] = set()
+        self.received = 0
+        """Requests since the beginning."""
         self.unread = 0
         """Lines that could not be read, or that came from somebody else."""
 
@@ -95,6 +97,7 @@ class RequestLog:
             frontend, backend, server, status, sent, answered = rest.decode("latin-1").split()
             tally = self._tallies.setdefault((frontend, backend), Tally())
             code = int(status)
+            self.received += 1
             tally.chosen += server != _NO_SERVER
             if answered == "-":
                 tally.own_codes[code] += 1
@@ -104,11 +107,6 @@ class RequestLog:
                 tally.seconds[float(f"{max(int(answered) - int(sent), 0) / 1e6:.3g}")] += 1
         except ValueError:
             self.unread += 1
-
-    def gathered(self) -> int:
-        """Return how many requests have come in since the last `take`."""
-        tallies = self._tallies.values()
-        return sum(tally.target_codes.total() + tally.own_codes.total() for tally in tallies)
 
     def take(self) -> dict[tuple[str, str], Tally]:
         """Return what has come in since the last time."""
