@@ -193,7 +193,11 @@ def test_metrics_alarms_and_scaling_are_told_of_the_real_environment(cloud: Rehe
     assert 0 < metrics["Memory utilization"]["newest"] < 80
     alarms = {one["name"]: one for one in ask(cloud, "alarms", "list")["alarms"]}
     assert len(alarms) == 8
-    assert alarms["miyabi-service-low-tasks-dev"]["state"] == "OK"
+    low = alarms["miyabi-service-low-tasks-dev"]  # goes off for a minute in which a test stopped a task
+    assert (low["state"] in {"OK", "ALARM"}, low["condition"]) == (
+        True,
+        "RunningTaskCount Minimum < 2 for 1 of 1 x 1 min",
+    )
     status = ask(cloud, "scaling", "status")
     assert (status["minimum"], status["maximum"], status["suspended"]) == (2, 4, [])
     assert len(status["policies"]) == 3
