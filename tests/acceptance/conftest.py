@@ -59,7 +59,10 @@ def first(workshop: Path, foreign: tuple[Rehearsal, Started]) -> Iterator[tuple[
     copy_checkout(directory)
     rehearsal = Rehearsal(directory, workshop / "home")
     try:
-        yield rehearsal, rehearsal.miyabi("up")
+        up = rehearsal.miyabi("up")
+        if up.code == 0:
+            let_load_scale(rehearsal, scale=False)
+        yield rehearsal, up
     finally:
         end(rehearsal)
 

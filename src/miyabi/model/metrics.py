@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,7 +62,14 @@ class Sample:
     @classmethod
     def of(cls, *values: float) -> Sample:
         """Return the sample of values that were each seen once; one at least."""
-        return cls(len(values), sum(values), min(values), max(values), tuple((value, 1.0) for value in values))
+        return cls.weighted([(value, 1.0) for value in values])
+
+    @classmethod
+    def weighted(cls, values: Sequence[tuple[float, float]]) -> Sample:
+        """Return the sample of values with how often each was seen; one at least."""
+        count, total = sum(weight for _, weight in values), sum(value * weight for value, weight in values)
+        numbers = [value for value, _ in values]
+        return cls(count, total, min(numbers), max(numbers), tuple(values))
 
 
 class Kind(StrEnum):

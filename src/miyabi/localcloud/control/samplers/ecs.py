@@ -44,6 +44,8 @@ class TaskUse:
     task: RunningTask
     cpu_units: float | None
     memory_mib: float
+    seconds: float
+    """For how long it did."""
 
 
 class TaskUsage:
@@ -94,18 +96,24 @@ class EcsSampler:
         wanted = None if self._wanted is None else await self._engine.run(self._wanted)
         if wanted is not None and not wanted:
             return ()
-        values: dict[tuple[str, tuple[tuple[str, str], ...], str], list[float]] = defaultdict(list)
-        for use in await self._usage.look(now):
+        values: dict[tuple[str, tuple[tuple[str, str], ...], str], list[tuple[float, float]]] = defaultdict(list)
+        uses = await self._usage.look(now)
+        longest = max((use.seconds for use in uses), default=0.0)
+        for use in uses:
+            # A task that has only just started counts for as much as it ran: its start is not the service's load.
+            weight = use.seconds / longest if longest > 0 and use.seconds > 0 else 1.0
             region, cluster, service = use.task.key
             if wanted is not None and use.task.key not in wanted:
                 continue
             of_cluster, of_service = (("ClusterName", cluster),), (("ClusterName", cluster), ("ServiceName", service))
             for dimensions in (of_service,) if wanted is not None else (of_service, of_cluster):
-                values[region, dimensions, "MemoryUtilization"].append(100 * use.memory_mib / use.task.memory_mib)
+                memory = 100 * use.memory_mib / use.task.memory_mib
+                values[region, dimensions, "MemoryUtilization"].append((memory, weight))
                 if use.cpu_units is not None:
-                    values[region, dimensions, "CPUUtilization"].append(100 * use.cpu_units / use.task.cpu_units)
+                    cpu = 100 * use.cpu_units / use.task.cpu_units
+                    values[region, dimensions, "CPUUtilization"].append((cpu, weight))
         return [
-            Measurement(region, "AWS/ECS", name, dict(dimensions), "Percent", Sample.of(*found))
+            Measurement(region, "AWS/ECS", name, dict(dimensions), "Percent", Sample.weighted(found))
             for (region, dimensions, name), found in values.items()
         ]
 
@@ -175,7 +183,8 @@ def _use(task: RunningTask, spans: Mapping[str, Span]) -> TaskUse | None:
         return None
     known = [span.cpu for span in mine if span.cpu is not None]
     cpu = sum(known) * _UNITS_PER_CPU if known else None
-    return TaskUse(task, cpu, sum(span.memory_bytes for span in mine) / _MIB)
+    seconds = max(span.seconds for span in mine)
+    return TaskUse(task, cpu, sum(span.memory_bytes for span in mine) / _MIB, seconds)
 
 
 def _utilized(key: ServiceKey, uses: Sequence[TaskUse]) -> Iterator[Measurement]:

@@ -44,6 +44,8 @@ class Span:
     cpu: float | None
     """CPU seconds a second; None: it was seen for the first time, so nobody knows since when."""
     memory_bytes: int
+    seconds: float = 0.0
+    """For how long, where that is known."""
 
 
 class Spans:
@@ -68,7 +70,8 @@ class Spans:
             since = before.get(key)
             if since is None and self._begun:
                 since = (datetime.fromtimestamp(state.started_at, now.tzinfo), 0.0)
-            found[name] = Span(_rate(since, one.cpu_seconds, now), one.memory_bytes)
+            seconds = (now - since[0]).total_seconds() if since is not None else 0.0
+            found[name] = Span(_rate(since, one.cpu_seconds, now), one.memory_bytes, seconds)
         self._begun = True
         return found
 
