@@ -189,7 +189,7 @@ def test_metrics_alarms_and_scaling_are_told_of_the_real_environment(cloud: Rehe
     metrics = until(told, seconds=130, what="a whole minute with requests")
     assert max(one or 0 for one in metrics["Running tasks"]["points"]) >= 2
     assert 0 < metrics["Response time p99"]["worst"] < 15
-    assert metrics["Database connections"]["newest"] >= 2
+    assert metrics["Database connections"]["worst"] >= 2  # of the hour: a test before this one stops all tasks
     assert 0 < metrics["Memory utilization"]["newest"] < 80
     alarms = {one["name"]: one for one in ask(cloud, "alarms", "list")["alarms"]}
     assert len(alarms) == 8
