@@ -52,8 +52,7 @@ def programs_for(user: int, place: Path, source: Path) -> Path | None:
         if made:
             (found,) = environment.glob("lib/python*/site-packages")
             (found / "installed.pth").write_text(f"{source}\n{packages}\n")
-            # A package that clients of Redis want before 3.11.3, so that another patch release has not installed it.
-            (found / "async_timeout.py").write_text("from asyncio import timeout\n")
+            _install_what_is_missing(environment / "bin" / "python")
             _copy_scripts(environment / "bin")
             if _as(user, str(environment / "bin" / "miyabi"), "version"):
                 return environment / "bin"
@@ -63,6 +62,12 @@ def programs_for(user: int, place: Path, source: Path) -> Path | None:
 def _own_packages() -> Path:
     (found,) = Path(sys.prefix).glob("lib/python*/site-packages")
     return found
+
+
+def _install_what_is_missing(interpreter: Path) -> None:
+    """Another patch release may want packages that ours does without."""
+    pip = [sys.executable, "-m", "pip", "--python", str(interpreter), "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", "--require-hashes", "-r", str(ROOT / "requirements/all.lock")], check=True)
 
 
 def _interpreters() -> Iterator[Path]:

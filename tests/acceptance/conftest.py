@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import signal
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -24,12 +22,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, Started]]:
+def foreign() -> Iterator[tuple[Rehearsal, Started]]:
     """A program in another language, in its own repository, brought up without a terraform on PATH.
 
     Where the suite runs as root, this environment is an ordinary user's.
     """
-    place = place_beside(workshop)
+    place = Path(tempfile.mkdtemp(prefix="miyabi-shop-"))  # other users can look into it, unlike pytest's
     directory = place / "shop"
     directory.mkdir()
     rehearsal = Rehearsal(directory, place / "shop-home")
@@ -37,8 +35,6 @@ def foreign(workshop: Path) -> Iterator[tuple[Rehearsal, Started]]:
         own(user, place, directory)
         if (programs := programs_for(user, place, ROOT / "src")) is not None:
             rehearsal.user, rehearsal.programs = user, programs
-            # Another user's leases are not known to this one while neither listens yet.
-            rehearsal.extra["MIYABI_API_PORT"] = str(free_port(5600 + os.getpid() % 1000))
     rehearsal.extra["PATH"] = without_terraform(place, rehearsal.variables()["PATH"])
     made = rehearsal.miyabi("init", "--name", "shop", "--port", "3000", "--health-path", "/ping")
     assert made.code == 0, made.err
@@ -92,33 +88,6 @@ def let_load_scale(cloud: Rehearsal, *, scale: bool) -> None:
     )
 
 
-def place_beside(workshop: Path) -> Path:
-    """Make a directory that other users reach, unlike pytest's, for a home that begins elsewhere to look for addresses.
-
-    Two users' homes that looked in the same place at the same moment could lease the same addresses.
-    """
-    first = first_block(os.geteuid(), workshop / "home")
-    while True:
-        place = Path(tempfile.mkdtemp(prefix="miyabi-shop-"))
-        if all(abs(first_block(user, place / "shop-home") - first) > 5 for user in (0, os.geteuid(), 65534)):
-            return place
-        place.rmdir()
-
-
-def first_block(user: int, home: Path) -> int:
-    """Return where a home begins to look for a block of addresses, as `environment/lease.py` does."""
-    return int.from_bytes(hashlib.sha256(f"{user}/{home}".encode()).digest()[:4]) % 254
-
-
-def free_port(first: int) -> int:
-    """Return a port that nothing listens on."""
-    for port in range(first, first + 1000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise AssertionError("no port is free")
-
-
 class Started:
     """`miyabi up` in a thread of its own."""
 
@@ -146,7 +115,7 @@ def without_terraform(workshop: Path, path: str) -> str:
     directories = []
     for number, name in enumerate(path.split(":")):
         source = Path(name)
-        if not (source / "terraform").exists() and not (source / "tofu").exists():
+        if shutil.which("terraform", path=name) is None and shutil.which("tofu", path=name) is None:
             directories.append(name)
             continue
         target = workshop / f"path-{number}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 
@@ -56,8 +56,8 @@ def up(session: Session, *, force_apply: bool, yes: str | None, clock_speed: int
     elif clock_speed is not None:
         raise InvalidInput("AWS's clock cannot be sped up", hint="Leave out --clock-speed; the local cloud has one.")
     check_files(session.environment(), session.environ)
-    with _interruptible("miyabi up"), _reserved(session):
-        access = session.access(create=True)
+    with _interruptible("miyabi up"), _reserved(session), ExitStack() as claims:
+        access = session.access(claims)
         if access.home is None:
             check_identity(access.target, session.cloud(access.target))  # before anything is written
         terraform = access.terraform()

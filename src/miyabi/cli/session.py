@@ -11,6 +11,8 @@ from miyabi.cli.output import Output
 from miyabi.environment.cloud import CLOUDS
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from miyabi.aws.clients import Cloud
     from miyabi.environment.access import Access
     from miyabi.environment.cloud import Target
@@ -49,13 +51,16 @@ class Session:
         """Return the name of the cloud that the options choose."""
         return self.options.cloud or CLOUDS[0]
 
-    def access(self, *, create: bool = False) -> Access:
-        """Return the access to the chosen environment and cloud, and head the output with it."""
+    def access(self, claims: ExitStack | None = None) -> Access:
+        """Return the access to the chosen environment and cloud, and head the output with it.
+
+        claims: where they are given, a local cloud's home is made if there is none; see `open_instance`.
+        """
         from miyabi.environment.access import open_access  # noqa: PLC0415
 
         environment = self.environment()
         self.head(environment)
-        return open_access(environment, self.cloud_name(), environ=self.environ, create=create)
+        return open_access(environment, self.cloud_name(), environ=self.environ, claims=claims)
 
     def head(self, environment: Environment) -> None:
         """Head the output with the cloud, account, region and environment that it is about."""

@@ -79,13 +79,24 @@ class Access:
         return with_values(exports, {}, path=self.home.bin)
 
 
-def open_access(environment: Environment, cloud: str, *, environ: Mapping[str, str], create: bool = False) -> Access:
-    """Return the access to an environment; `create` makes a local cloud's home where there is none."""
+def open_access(
+    environment: Environment,
+    cloud: str,
+    *,
+    environ: Mapping[str, str],
+    claims: contextlib.ExitStack | None = None,
+) -> Access:
+    """Return the access to an environment.
+
+    claims: where they are given, a local cloud's home is made if there is none; see `open_instance`.
+    """
     if cloud != LOCAL:
         return Access(environment, aws_target(environment), None, environ)
     home = home_of(environment.file, environ)
-    if create:
-        instance = open_instance(home, account=environment.account, region=environment.region, environ=environ)
+    if claims is not None:
+        instance = open_instance(
+            home, account=environment.account, region=environment.region, environ=environ, claims=claims
+        )
     else:
         found = home.read_instance()
         if found is None:

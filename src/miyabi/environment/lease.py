@@ -1,6 +1,7 @@
 """What an instance of the local cloud leases for life: its block of addresses, its port and its keys.
 
-The leases of one user are in `$XDG_STATE_HOME/miyabi/instances/`; those of others show as listening sockets.
+The leases of one user are in `$XDG_STATE_HOME/miyabi/instances/`. Those of others show as listening sockets, and from
+the choice until somebody listens as claims: sockets that are bound to addresses which serve nothing else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from miyabi.model.errors import Conflict, InvalidInput, Unavailable
 DEFAULT_PORT = 4566
 _KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _BLOCKS = 254  # 127.1 to 127.254; 127.0 is everybody's
+_PORT_CLAIMS = "127.255.0.1"
+_BLOCK_CLAIMS, _FIRST_BLOCK_CLAIM = "127.255.0.2", 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,13 @@ def home_of(file: Path, environ: Mapping[str, str]) -> Home:
     return Home(state_directory(environ) / checkout_name(file))
 
 
-def open_instance(home: Home, *, account: str, region: str, environ: Mapping[str, str]) -> Instance:
-    """Return the home's instance; on first use make the home and lease what it needs."""
+def open_instance(
+    home: Home, *, account: str, region: str, environ: Mapping[str, str], claims: contextlib.ExitStack
+) -> Instance:
+    """Return the home's instance; on first use make the home and lease what it needs.
+
+    claims: keeps others, whoever they are, from leasing the same until it is closed. Keep it until the API listens.
+    """
     instance = home.read_instance()
     if instance is not None:
         return instance
@@ -77,8 +85,8 @@ def open_instance(home: Home, *, account: str, region: str, environ: Mapping[str
         instance = Instance(
             format=FORMAT,
             instance_id=secrets.token_hex(4),
-            block=_choose_block(home, entries),
-            api_port=asked if asked is not None else _choose_port(entries),
+            block=_choose_block(home, entries, claims),
+            api_port=_choose_port(entries, claims) if asked is None else _take_port(asked, claims),
             account=account,
             region=region,
             access_key="AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16)),
@@ -141,14 +149,27 @@ def _in_use(entry: _Entry) -> bool:
     return instance is not None and instance.instance_id == entry.instance_id
 
 
-def _choose_block(home: Home, entries: list[_Entry]) -> int:
+def _claim(address: str, number: int, claims: contextlib.ExitStack) -> bool:
+    """Claim a number, and say whether it was nobody's. The claim ends with the process at the latest."""
+    claim = socket.socket()
+    try:
+        claim.bind((address, number))
+    except OSError:
+        claim.close()
+        return False
+    claims.enter_context(claim)
+    return True
+
+
+def _choose_block(home: Home, entries: list[_Entry], claims: contextlib.ExitStack) -> int:
     taken = {entry.block for entry in entries} | _listening_blocks()
     # Homes of other users, or below another state directory, are not in the registry: starting at different places,
     # they rarely meet.
     start = int.from_bytes(hashlib.sha256(f"{os.getuid()}/{home.root}".encode()).digest()[:4]) % _BLOCKS
     for step in range(_BLOCKS):
         block = 1 + (start + step) % _BLOCKS
-        if block not in taken and _bindable(block):
+        free = block not in taken and _bindable(block)
+        if free and _claim(_BLOCK_CLAIMS, _FIRST_BLOCK_CLAIM + block, claims):
             return block
     raise Unavailable(
         "no block 127.x.0.0/16 is free for a local cloud",
@@ -188,7 +209,7 @@ def _asked_port(environ: Mapping[str, str]) -> int | None:
         raise InvalidInput(f"MIYABI_API_PORT: '{text}' is not a port", hint="Give a number from 1024 to 65535.")
     match look_at_port(int(text)):
         case Port.TAKEN:
-            raise Conflict(f"port {text} of 127.0.0.1 (MIYABI_API_PORT) is taken", hint="Choose another, or unset it.")
+            raise _asked_port_taken(int(text))
         case Port.REFUSED:
             raise InvalidInput(
                 f"MIYABI_API_PORT: this user may not listen on port {text}", hint="Give a number from 1024 to 65535."
@@ -197,9 +218,20 @@ def _asked_port(environ: Mapping[str, str]) -> int | None:
             return int(text)
 
 
-def _choose_port(entries: list[_Entry]) -> int:
+def _asked_port_taken(port: int) -> Conflict:
+    return Conflict(f"port {port} of 127.0.0.1 (MIYABI_API_PORT) is taken", hint="Choose another, or unset it.")
+
+
+def _take_port(port: int, claims: contextlib.ExitStack) -> int:
+    if not _claim(_PORT_CLAIMS, port, claims):
+        raise _asked_port_taken(port)
+    return port
+
+
+def _choose_port(entries: list[_Entry], claims: contextlib.ExitStack) -> int:
     leased = {entry.api_port for entry in entries}
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 1000):
-        if port not in leased and look_at_port(port) is Port.FREE:
+        free = port not in leased and look_at_port(port) is Port.FREE
+        if free and _claim(_PORT_CLAIMS, port, claims):
             return port
     raise Unavailable("no port from 4566 to 5565 is free on 127.0.0.1", hint="Choose one with MIYABI_API_PORT.")

@@ -6,6 +6,7 @@ import shutil
 import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,13 @@ from miyabi.model.errors import Conflict, InvalidInput
 
 
 def lease(home: Path, state: Path, **environ: str) -> Instance:
+    with ExitStack() as claims:
+        return claim(home, state, claims, **environ)
+
+
+def claim(home: Path, state: Path, claims: ExitStack, **environ: str) -> Instance:
     variables = {"XDG_STATE_HOME": str(state), **environ}
-    return open_instance(Home(home), account="112530848482", region="us-west-2", environ=variables)
+    return open_instance(Home(home), account="112530848482", region="us-west-2", environ=variables, claims=claims)
 
 
 def test_a_lease_is_kept_for_life(tmp_path: Path) -> None:
@@ -33,6 +39,16 @@ def test_homes_that_start_at_once_share_nothing(tmp_path: Path) -> None:
         leases = list(pool.map(lambda n: lease(tmp_path / f"home-{n}", tmp_path / "state"), range(8)))
     for values in zip(*((one.block, one.api_port, one.instance_id, one.secret_key) for one in leases), strict=True):
         assert len(set(values)) == 8
+
+
+def test_users_who_know_nothing_of_each_other_share_nothing_before_they_listen(tmp_path: Path) -> None:
+    with ExitStack() as claims, ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda n: claim(tmp_path / f"h{n}", tmp_path / f"state-{n}", claims), range(8)))
+        assert len({one.api_port for one in leases}) == len({one.block for one in leases}) == 8
+        with pytest.raises(Conflict, match="MIYABI_API_PORT"):
+            lease(tmp_path / "asked", tmp_path / "asked-state", MIYABI_API_PORT=str(leases[0].api_port))
+    shutil.rmtree(tmp_path / "asked", ignore_errors=True)
+    assert lease(tmp_path / "asked", tmp_path / "asked-state").api_port in {one.api_port for one in leases}
 
 
 def test_one_home_opened_by_two_commands_at_once_has_one_instance(tmp_path: Path) -> None:
