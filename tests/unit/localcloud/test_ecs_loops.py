@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -520,3 +521,32 @@ def test_tasks_that_a_stopped_host_took_along_are_no_failures(world: World) -> N
         assert (await service_of(world, "web")).primary.failed_tasks == 0
 
     asyncio.run(run())
+
+
+def test_a_thousand_services_of_a_cluster_are_planned_within_a_second(world: World) -> None:
+    """The worker thread's own time for a look at services that are as they should be."""
+
+    def fill() -> None:
+        definition = world.define()
+        with world.engine.store.transaction():
+            for number in range(1000):
+                row = add_service(world, f"s{number:03}", definition, desired_count=4)
+                for task in range(4):
+                    world.add_task(
+                        f"{number:03}-{task}",
+                        group=f"service:s{number:03}",
+                        started_by=row.primary.id,
+                        last_status=TaskStatus.RUNNING,
+                        started_at=wall_clock() - timedelta(minutes=5),
+                    )
+
+    async def run() -> float:
+        await world.engine.run(fill)
+        await world.services.step()  # a first one writes down that they are steady
+        begun = await world.engine.run(time.thread_time)
+        await world.services.step()
+        return await world.engine.run(time.thread_time) - begun
+
+    assert asyncio.run(run()) < 1
+    assert [row.steady for row in world.tables.services.list(REGION)] == [True] * 1000
+    assert len(world.tables.tasks.list(REGION)) == 4000

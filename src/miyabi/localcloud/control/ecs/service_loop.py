@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -37,6 +38,16 @@ class Targets(Protocol):
     def target_health(self, region: str, target_group_arn: str, address: str, port: int) -> TargetHealth | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A service to look at. Nothing but this loop starts tasks of it, so others can only have ended since."""
+
+    region: str
+    key: str
+    tasks: list[str]
+    """The keys of its tasks that had not ended."""
+
+
 class ServiceLoop:
     """Plans every service and applies the plan, each in its own transaction on the worker thread."""
 
@@ -55,11 +66,11 @@ class ServiceLoop:
         pauses = [_IDLE]
         changed = False
         rows = await self._engine.run(self._open)
-        names = {(region, key): f"service {key} in {region}" for region, key in rows}
-        self._troubles.keep_only(set(names.values()))
-        for (region, key), name in names.items():
+        self._troubles.keep_only({_name_of(row) for row in rows})
+        for row in rows:
+            name = _name_of(row)
             try:
-                plan = await self._engine.run(self._reconcile, region, key)
+                plan = await self._engine.run(self._reconcile, row)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this service's
                 self._troubles.add(name, error)
                 pauses.append(_RETRY)
@@ -72,20 +83,25 @@ class ServiceLoop:
             self._engine.wake()
         return min(pauses)
 
-    def _open(self) -> list[tuple[str, str]]:
-        return [
-            (region, service.key)
-            for region in self._tables.services.regions()
-            for service in self._tables.services.list(region)
-            if service.status != "INACTIVE"
-        ]
+    def _open(self) -> list[_Open]:
+        found = []
+        for region in self._tables.services.regions():
+            tasks = self._tables.open_tasks(region)
+            found += [
+                _Open(region, service.key, [task.key for task in tasks.get(service.key, ())])
+                for service in self._tables.services.list(region)
+                if service.status != "INACTIVE"
+            ]
+        return found
 
-    def _reconcile(self, region: str, key: str) -> Plan | None:
+    def _reconcile(self, row: _Open) -> Plan | None:
         now = self._engine.clock()
-        before = self._tables.services.get(region, key)
+        region = row.region
+        before = self._tables.services.get(region, row.key)
         if before is None:
             return None
-        tasks = self._tables.service_tasks(region, before)
+        found = (self._tables.tasks.get(region, key) for key in row.tasks)
+        tasks = [task for task in found if task is not None and task.last_status is not TaskStatus.STOPPED]
         seen = [self._seen(region, before, task, now) for task in tasks]
         service = before
         for task, view in zip(tasks, seen, strict=True):
@@ -177,6 +193,10 @@ class ServiceLoop:
             return failed, f"(service {service.name}) was unable to place a task. Reason: {error.message}"
         ids = " ".join(f"(task {task.id})" for task in tasks)
         return service, f"(service {service.name}) has started {len(tasks)} tasks: {ids}."
+
+
+def _name_of(row: _Open) -> str:
+    return f"service {row.key} in {row.region}"
 
 
 def _asked(service: Service, tempo: Tempo) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 
 from miyabi.localcloud.control.service import ApiError, Caller
 from miyabi.localcloud.control.store import Store, Table
@@ -75,6 +76,14 @@ class EcsTables:
         """Return the service's tasks that have not ended."""
         rows = self.tasks.list(region, prefix=f"{service.cluster_name}/")
         return [row for row in rows if row.service_name == service.name and row.last_status is not TaskStatus.STOPPED]
+
+    def open_tasks(self, region: str) -> dict[str, list[Task]]:
+        """Return all services' tasks that have not ended, by the service's key: one look for all services."""
+        found: dict[str, list[Task]] = defaultdict(list)
+        for row in self.tasks.list(region):
+            if row.service_name is not None and row.last_status is not TaskStatus.STOPPED:
+                found[f"{row.cluster_name}/{row.service_name}"].append(row)
+        return found
 
     def task_by_secret(self, secret: str) -> tuple[Task, TaskDefinition] | None:
         """Return the task whose URLs carry the secret, with its task definition."""

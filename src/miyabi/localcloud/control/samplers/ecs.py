@@ -144,27 +144,28 @@ class InsightsSampler:
 
     def _counted(self) -> Iterator[Measurement]:
         for region in self._tables.clusters.regions():
+            tasks_of = self._tables.open_tasks(region)
             for cluster in self._tables.clusters.list(region):
                 if cluster.status != "ACTIVE" or not _has_insights(cluster.settings):
                     continue
                 services = self._tables.services.list(region, prefix=f"{cluster.name}/")
                 active = [row for row in services if row.status == "ACTIVE"]
                 for service in active:
-                    yield from self._tasks_of(region, service)
+                    yield from _counts(region, service, tasks_of.get(service.key, ()))
                 tasks = self._tables.tasks.list(region, prefix=f"{cluster.name}/")
                 running = sum(task.last_status is TaskStatus.RUNNING for task in tasks)
                 dimensions = {"ClusterName": cluster.name}
                 yield _insight(region, "TaskCount", dimensions, "Count", running)
                 yield _insight(region, "ServiceCount", dimensions, "Count", len(active))
 
-    def _tasks_of(self, region: str, service: Service) -> Iterator[Measurement]:
-        tasks = self._tables.service_tasks(region, service)
-        dimensions = {"ClusterName": service.cluster_name, "ServiceName": service.name}
-        running = sum(task.last_status is TaskStatus.RUNNING for task in tasks)
-        pending = sum(task.last_status.rank < TaskStatus.RUNNING.rank for task in tasks)
-        counts = {"RunningTaskCount": running, "PendingTaskCount": pending, "DesiredTaskCount": service.desired_count}
-        for name, count in counts.items():
-            yield _insight(region, name, dimensions, "Count", count)
+
+def _counts(region: str, service: Service, tasks: Sequence[Task]) -> Iterator[Measurement]:
+    dimensions = {"ClusterName": service.cluster_name, "ServiceName": service.name}
+    running = sum(task.last_status is TaskStatus.RUNNING for task in tasks)
+    pending = sum(task.last_status.rank < TaskStatus.RUNNING.rank for task in tasks)
+    counts = {"RunningTaskCount": running, "PendingTaskCount": pending, "DesiredTaskCount": service.desired_count}
+    for name, count in counts.items():
+        yield _insight(region, name, dimensions, "Count", count)
 
 
 def _running_task(region: str, row: Task) -> RunningTask:
