@@ -132,7 +132,7 @@ def test_nobody_there_is_a_bad_verdict(tmp_path: Path) -> None:
     [
         (("ftp://127.0.0.1",), "is no address"),
         (("http://127.0.0.1/path",), "is no address"),
-        (("http://127.0.0.1", "--duration", "soon"), "no duration"),
+        (("http://127.0.0.1", "--duration", "soon"), "not a duration"),
         (("http://127.0.0.1", "--rate", "0"), "rate"),
         (("http://127.0.0.1", "--rate", "20000", "--duration", "1h"), "more than 2,000,000"),
         (("http://service.example",), "nobody is there to confirm it"),

@@ -26,6 +26,7 @@ from miyabi.cli.output import Output
 from miyabi.cli.provision import confirm_by_name
 from miyabi.cli.session import Session
 from miyabi.model.errors import Failed, InvalidInput, NotFound, Unavailable
+from miyabi.operations.execution.parameters import read_duration
 from miyabi.policy.load_mix import BadMix, MixedRequest, choose, read_mix
 from miyabi.policy.load_report import LoadReport, Sent, report
 from miyabi.policy.load_shape import Shape, expected, send_times
@@ -36,11 +37,10 @@ _START_SECONDS = 30.0
 
 
 def _seconds(_ctx: click.Context, _parameter: click.Parameter, value: str) -> float:
-    """Return the seconds that `90s`, `5m` or `1h` are."""
-    units = {"s": 1, "m": 60, "h": 3600}
-    if value[:-1].isdigit() and value[-1:] in units and int(value[:-1]) > 0:
-        return float(int(value[:-1]) * units[value[-1]])
-    raise click.BadParameter(f"{value!r} is no duration such as 90s, 5m or 1h")
+    seconds = read_duration(value).total_seconds()
+    if seconds <= 0:
+        raise InvalidInput("--duration: 0 s are no load", hint="For instance 90s, 5m or 1h.")
+    return seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from miyabi.operations.status import (
     describe_environment,
 )
 from miyabi.operations.stopped_tasks import StoppedTask, explain, last_words, stopped_tasks
+from miyabi.operations.verdict import is_rollback, judge
 
 _FEWEST_FAILURES = 3
 """As many failed tasks as ECS's circuit breaker wants at least before it calls a deployment failed."""
@@ -79,11 +80,6 @@ def what_is_missing(service: ServiceStatus, status: EnvironmentStatus) -> str | 
     return ", ".join(parts) or None
 
 
-def _is_rollback(deployment: DeploymentStatus) -> bool:
-    """Say whether ECS made the deployment to go back to an earlier one, and is at it."""
-    return deployment.rollout_state == "IN_PROGRESS" and "rolling back" in (deployment.rollout_state_reason or "")
-
-
 class _Watch:
     """What one wait has seen so far."""
 
@@ -129,30 +125,22 @@ class _Watch:
         An older one may be FAILED and still have tasks: that is not the verdict on this one.
         """
         primary = service.deployments[0]
-        watched = self._deployment or primary
-        now = next((one for one in service.deployments if one.id == watched.id), None)
-        reason = None
-        if now is None:
-            said = [event.message for event in service.events if watched.id in event.message]
-            reason = next((message for message in said if "failed" in message), None)
-            if reason is None and _is_rollback(primary):
-                reason = primary.rollout_state_reason
-        elif now.rollout_state == "FAILED":
-            reason = now.rollout_state_reason or "no reason given"
-        elif self._deployment is None and _is_rollback(primary):
+        if self._deployment is None and is_rollback(primary):
             raise self.verdict(
                 f"is being rolled back to {primary.task_definition}: {primary.rollout_state_reason}", self._failures()
             )
+        watched = self._deployment or primary
+        reason = judge(watched.id, service).reason
         if reason is not None:
             what = f"failed to deploy {watched.task_definition}: {reason}"
-            if _is_rollback(primary):
+            if is_rollback(primary):
                 raise self.verdict(f"{what} It goes back to {primary.task_definition}", self._failures())
             raise self.verdict(what, self._failures(), stalled=primary.id == watched.id)
-        self._deployment = now or primary
+        self._deployment = next((one for one in service.deployments if one.id == watched.id), primary)
 
     def _judge_tasks(self, primary: DeploymentStatus) -> None:
         """Raise Failed when task after task of the deployment fails and none runs: others may hide that."""
-        if primary.rollout_state != "IN_PROGRESS" or primary.running_count or _is_rollback(primary):
+        if primary.rollout_state != "IN_PROGRESS" or primary.running_count or is_rollback(primary):
             return
         failures = self._failures() if primary.failed >= max(_FEWEST_FAILURES, primary.desired_count) else ()
         if failures:

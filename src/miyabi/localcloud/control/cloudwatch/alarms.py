@@ -6,13 +6,13 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 
 from miyabi.localcloud.control.cloudwatch import alarm_settings, asked
 from miyabi.localcloud.control.cloudwatch.data import Metrics
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase
 from miyabi.localcloud.control.cloudwatch.described import configuration_change, described, described_history
 from miyabi.localcloud.control.cloudwatch.mutes import MuteOperations
+from miyabi.localcloud.control.cloudwatch.paging import page
 from miyabi.localcloud.control.cloudwatch.tables import Alarm, AlarmTables, type_of
 from miyabi.localcloud.control.cloudwatch.transitions import Transitions
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
@@ -86,12 +86,11 @@ class CloudWatch(MuteOperations, Metrics):
         """Describe alarms; composite ones only where AlarmTypes asks for them."""
         types = params.get("AlarmTypes") or ["MetricAlarm"]
         rows = [alarm for alarm in self._selected(caller, params) if type_of(alarm) in types]
-        first, size = _page(params, len(rows))
-        shown = rows[first : first + size]
+        shown, token = page(rows, params.get("NextToken"), params.get("MaxRecords") or _PAGE)
         return {
             "MetricAlarms": [described(alarm) for alarm in shown if isinstance(alarm, MetricAlarm)],
             "CompositeAlarms": [described(alarm) for alarm in shown if isinstance(alarm, CompositeAlarm)],
-            **_token(first + size, len(rows)),
+            **token,
         }
 
     def describe_alarms_for_metric(self, caller: Caller, params: Params) -> Result:
@@ -127,9 +126,8 @@ class CloudWatch(MuteOperations, Metrics):
         ]
         if params.get("ScanBy") != "TimestampAscending":
             rows.reverse()
-        first, size = _page(params, len(rows))
-        shown = [described_history(item) for item in rows[first : first + size]]
-        return {"AlarmHistoryItems": shown, **_token(first + size, len(rows))}
+        shown, token = page(rows, params.get("NextToken"), params.get("MaxRecords") or _PAGE)
+        return {"AlarmHistoryItems": [described_history(item) for item in shown], **token}
 
     def set_alarm_state(self, caller: Caller, params: Params) -> Result:
         """Set an alarm's state until its next evaluation; its actions are taken as after any transition."""
@@ -254,14 +252,3 @@ class CloudWatch(MuteOperations, Metrics):
         if found is None:
             raise ApiError("ResourceNotFoundException", f"Unknown resource {arn}")
         return found
-
-
-def _page(params: Params, length: int) -> tuple[int, int]:
-    size, token = params.get("MaxRecords") or _PAGE, params.get("NextToken") or "0"
-    if not (token.isascii() and token.isdigit() and int(token) <= length):
-        raise ApiError("InvalidNextToken", "The next token is not valid.")
-    return int(token), size
-
-
-def _token(end: int, length: int) -> dict[str, Any]:
-    return {"NextToken": str(end)} if end < length else {}

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from miyabi.localcloud.control.cloudwatch import asked
 from miyabi.localcloud.control.cloudwatch.asked import combination, invalid
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase, Series, sorted_dimensions
+from miyabi.localcloud.control.cloudwatch.paging import page, page_start
 from miyabi.localcloud.control.cloudwatch.reading import MetricReader
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
 from miyabi.model.alarms import MetricQuery, MetricStat
@@ -81,9 +82,7 @@ class Metrics(LiveService):
             held = dict(one.dimensions)
             if all(_has(held, each) for each in wanted):
                 found[one.namespace, one.name, one.dimensions] = None
-        first = _page_start(params.get("NextToken"), len(found))
-        shown = list(found)[first : first + _PAGE]
-        token = {"NextToken": str(first + _PAGE)} if first + _PAGE < len(found) else {}
+        shown, token = page(list(found), params.get("NextToken"), _PAGE)
         metrics = [
             {"Namespace": space, "MetricName": name, "Dimensions": [{"Name": k, "Value": v} for k, v in held]}
             for space, name, held in shown
@@ -140,7 +139,7 @@ class Metrics(LiveService):
             for line in _lines(query, values[query.id])
         ]
         most = min(params.get("MaxDatapoints") or _MOST_RETURNED, _MOST_RETURNED)
-        skipped = _page_start(params.get("NextToken"), sum(len(points) for _, _, points in results))
+        skipped = page_start(params.get("NextToken"), sum(len(points) for _, _, points in results))
         shown, token = _cut(results, skipped, most)
         return {"MetricDataResults": shown, "Messages": [], **token}
 
@@ -266,23 +265,15 @@ def _cut(results: Sequence[_Result], skipped: int, most: int) -> tuple[list[dict
         begin = max(skipped - seen, 0)
         end = skipped + most - seen
         seen += len(points)
-        page = points[begin : max(end, begin)]
-        if page or (not points and not skipped):
+        part = points[begin : max(end, begin)]
+        if part or (not points and not skipped):
             shown.append(
                 {
                     "Id": name,
                     "Label": label,
-                    "Timestamps": [datetime.fromtimestamp(at, UTC) for at, _ in page],
-                    "Values": [value for _, value in page],
+                    "Timestamps": [datetime.fromtimestamp(at, UTC) for at, _ in part],
+                    "Values": [value for _, value in part],
                     "StatusCode": "Complete" if end >= len(points) else "PartialData",
                 }
             )
     return shown, {"NextToken": str(skipped + most)} if seen > skipped + most else {}
-
-
-def _page_start(token: str | None, length: int) -> int:
-    if not token:
-        return 0
-    if not (token.isascii() and token.isdigit() and int(token) <= length):
-        raise ApiError("InvalidNextToken", "The next token is not valid.")
-    return int(token)

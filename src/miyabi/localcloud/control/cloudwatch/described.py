@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from miyabi.localcloud.control.cloudwatch.tables import Alarm, type_of
@@ -119,10 +120,10 @@ def notification(alarm: Alarm, old: AlarmState, account: str, region_name: str) 
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "AWSAccountId": account,
-        "AlarmConfigurationUpdatedTimestamp": _time(alarm.configured_at),
+        "AlarmConfigurationUpdatedTimestamp": json_time(alarm.configured_at),
         "NewStateValue": standing.state.value,
         "NewStateReason": standing.reason,
-        "StateChangeTime": _time(standing.transitioned_at),
+        "StateChangeTime": json_time(standing.transitioned_at),
         "Region": region_name,
         "AlarmArn": alarm.arn,
         "OldStateValue": old.value,
@@ -159,7 +160,8 @@ def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
     }
 
 
-def _time(at: Any) -> str:
+def json_time(at: datetime) -> str:
+    """Return an instant as CloudWatch writes it into JSON."""
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
+from miyabi.localcloud.control.cloudwatch.described import json_time
 from miyabi.localcloud.control.cloudwatch.reading import MetricReader
 from miyabi.model.alarms import CompositeAlarm, MetricAlarm
 from miyabi.model.metrics import AlarmState
@@ -154,21 +155,17 @@ def reason_data(
     first = boundary - len(recent) * alarm.period_seconds
     shape = {
         "version": "1.0",
-        "queryDate": _time(instant(boundary)),
-        "startDate": _time(instant(first)),
+        "queryDate": json_time(instant(boundary)),
+        "startDate": json_time(instant(first)),
         **({"statistic": stat.statistic} if stat else {}),
         **({"unit": stat.unit} if stat and stat.unit else {}),
         "period": alarm.period_seconds,
         "recentDatapoints": [value for value in recent if value is not None],
         "threshold": alarm.rule.threshold,
         "evaluatedDatapoints": [
-            {"timestamp": _time(instant(first + number * alarm.period_seconds))}
+            {"timestamp": json_time(instant(first + number * alarm.period_seconds))}
             | ({} if value is None else {"value": value})
             for number, value in reversed(list(enumerate(recent)))
         ],
     }
     return json.dumps(shape)
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000"

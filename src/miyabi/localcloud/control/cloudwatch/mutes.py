@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from miyabi.localcloud.control.cloudwatch import asked
+from miyabi.localcloud.control.cloudwatch.paging import page
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.localcloud.control.store import Store, Table
 from miyabi.model.alarms import MuteRule
@@ -85,14 +86,8 @@ class MuteOperations:
             if params.get("AlarmName") in {None, *rule.alarms}
         ]
         rows = [one for one in found if not wanted or one["Status"] in wanted]
-        size, token = params.get("MaxRecords") or _PAGE, params.get("NextToken") or "0"
-        if not (token.isascii() and token.isdigit() and int(token) <= len(rows)):
-            raise ApiError("InvalidNextToken", "The next token is not valid.")
-        end = int(token) + size
-        return {
-            "AlarmMuteRuleSummaries": rows[int(token) : end],
-            **({"NextToken": str(end)} if end < len(rows) else {}),
-        }
+        shown, token = page(rows, params.get("NextToken"), params.get("MaxRecords") or _PAGE)
+        return {"AlarmMuteRuleSummaries": shown, **token}
 
     def delete_alarm_mute_rule(self, caller: Caller, params: Params) -> Result:
         """Delete a rule; one that is gone is no error. What is in ALARM acts now."""

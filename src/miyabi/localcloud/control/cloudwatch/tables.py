@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -86,8 +85,3 @@ class AlarmTables:
 def type_of(alarm: Alarm) -> str:
     """Return `MetricAlarm` or `CompositeAlarm`."""
     return "MetricAlarm" if isinstance(alarm, MetricAlarm) else "CompositeAlarm"
-
-
-def with_actions(alarm: Alarm, *, enabled: bool) -> Alarm:
-    """Return the alarm with its actions enabled or disabled."""
-    return replace(alarm, actions_enabled=enabled)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from miyabi.operations.service.rollout import End, Stage, judge
 from miyabi.operations.status import DeploymentStatus, ServiceEvent, ServiceStatus
+from miyabi.operations.verdict import End, Stage, judge
 
 
 def deployment(
