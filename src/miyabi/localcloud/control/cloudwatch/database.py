@@ -18,7 +18,7 @@ import msgspec
 from miyabi.localcloud.control.sqlite import open_database
 from miyabi.model.metrics import Sample
 from miyabi.policy.histogram import condensed
-from miyabi.policy.tempo import Tempo
+from miyabi.policy.tempo import WALL, Tempo
 
 _SCHEMA = """
 CREATE TABLE series (
@@ -70,13 +70,13 @@ def sorted_dimensions(dimensions: Mapping[str, str]) -> tuple[tuple[str, str], .
 class MetricDatabase:
     """The connection. A change is committed before the method that made it returns."""
 
-    def __init__(self, path: Path, tempo: Tempo | None = None) -> None:
+    def __init__(self, path: Path, tempo: Tempo = WALL) -> None:
         """Open the file. tempo: the evaluator's own samples of another clock speed mean nothing, and are removed."""
         self._connection = open_database(path, (_SCHEMA,), pragmas=("auto_vacuum=INCREMENTAL",))
         self._connection.create_function("joined", 2, _joined, deterministic=True)
         self._ids: dict[Series, int] = {}
         self._last: dict[int, int] = {}
-        speed = str((tempo or Tempo()).speed)
+        speed = str(tempo.speed)
         if self._setting(_SPEED) != speed:
             self.drop_own()
             self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (_SPEED, speed))

@@ -76,6 +76,7 @@ class Evaluation:
                 log.warning("the alarm %s cannot be evaluated: %s", alarm.name, error)
                 self._broken.add((region, alarm.name))
             return
+        self._broken.discard((region, alarm.name))
         self.newest[region, alarm.name] = points[-1]
         found = next_state(alarm.rule, points, current=alarm.standing.state)
         if found.state is alarm.standing.state:
