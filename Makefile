@@ -10,7 +10,7 @@ PIP_FAILED := { cat $(VENV)/pip.log >&2; echo "error: pip failed; hint: mend wha
 ON_INTERRUPT := trap 'echo "error: interrupted; hint: run make again, it goes on" >&2; exit 130' INT
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-as-user soak check scan format lock wheel clean
+.PHONY: help up down test test-as-user soak bench check scan format lock wheel clean
 
 help: ## say what the targets do
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-as-user: $(READY) ## run the tests as an ordinary user: make test-as-user P
 
 soak: $(READY) ## run the long random tests; prints its seed
 	@$(BIN)/python -m pytest -m soak --timeout 7200 -s
+
+bench: $(READY) ## measure what the control plane's own work costs
+	@$(BIN)/python -m pytest -m bench -s
 
 check: $(READY) ## lint, types, layers, Terraform's format
 	@$(BIN)/ruff check .

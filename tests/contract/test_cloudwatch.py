@@ -422,8 +422,11 @@ def test_a_large_request_that_the_sdk_compresses_is_understood(cloudwatch: Any) 
     assert (point["SampleCount"], point["Sum"]) == (1000.0, 499_500.0)
 
 
-def test_a_day_of_minutes_among_a_hundred_series_is_read_quickly(served: Served, cloudwatch: Any) -> None:
-    """At most 50 ms of the one worker thread's own time; best of five."""
+def day_read(served: Served, cloudwatch: Any) -> float:
+    """Ask for a day of minutes of one among a hundred series; return what it took, the best of five.
+
+    Seconds of the one worker thread's own time.
+    """
     begin = int(minute(1440).timestamp())
     for number in range(100):
         series = Series("us-west-2", SPACE, "Day", (("Service", f"s{number}"),), "Count")
@@ -442,7 +445,11 @@ def test_a_day_of_minutes_among_a_hundred_series_is_read_quickly(served: Served,
         )
         taken.append(served.on_worker(time.thread_time) - before)
         assert len(found) == 1440
-    assert min(taken) < 0.050
+    return min(taken)
+
+
+def test_a_day_of_minutes_among_a_hundred_series_is_read_quickly(served: Served, cloudwatch: Any) -> None:
+    assert day_read(served, cloudwatch) < 0.050
 
 
 def test_log_lines_carry_metrics(served: Served, cloudwatch: Any) -> None:
