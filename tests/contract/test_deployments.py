@@ -130,6 +130,7 @@ def test_a_dry_run_can_be_written_as_json(world: World) -> None:
     output = Output(written, written, environ={})
     output.json = True
     show(output, outcome)
+    output.finish()
     calls = json.loads(written.getvalue())["calls"]
     assert "RegisterTaskDefinition" in calls[-1]["params"]["taskDefinition"]
 

@@ -33,10 +33,13 @@ def server(before: Callable[[str], None] = lambda _: None) -> Iterator[str]:
 
         def do_GET(self) -> None:
             before(self.path)
-            self.send_response(404 if self.path == "/missing" else 200)
-            self.send_header("Content-Length", "2")
+            self.send_response({"/missing": 404, "/broken": 500, "/moved": 302}.get(self.path, 200))
+            self.send_header("Content-Length", "100" if self.path == "/cut" else "2")
+            self.send_header("Location", "/")
+            self.send_header("Set-Cookie", "seen=1")
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(b"\xe9\xe0" if self.path == "/broken" else b"ok")
+            self.close_connection = self.path == "/cut"
 
         def log_message(self, *_: object) -> None:
             pass
@@ -61,8 +64,7 @@ def command(tmp_path: Path, *words: str) -> list[str]:
 
 def run(tmp_path: Path, *words: str) -> tuple[int, dict[str, Any], str]:
     done = subprocess.run(command(tmp_path, "--json", *words), capture_output=True, text=True, timeout=60, check=False)
-    first, _ = json.JSONDecoder().raw_decode(done.stdout) if done.stdout else ({}, 0)
-    return done.returncode, first, done.stderr
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 
 def test_it_keeps_its_rate_and_counts_every_answer(tmp_path: Path) -> None:
@@ -101,20 +103,60 @@ def test_a_stall_is_seen_by_those_who_were_due_meanwhile(tmp_path: Path) -> None
     assert "P95" in said
 
 
+def test_every_answer_is_counted_as_it_came_and_a_broken_one_as_none(tmp_path: Path) -> None:
+    mix = tmp_path / "mix.toml"
+    mix.write_text("".join(f'[[request]]\npath = "/{path}"\n' for path in ("broken", "cut", "moved", "")))
+    asked: list[str] = []
+    with server(asked.append) as url:
+        code, found, said = run(tmp_path, url, "--rate", "40", "--duration", "2s", "--even", "--mix", str(mix))
+    assert len(asked) == found["requests"] == 80, "a redirect is an answer"
+    count = asked.count
+    assert found["statuses"] == {"200": count("/"), "302": count("/moved"), "500": count("/broken")}
+    assert found["wrong"] == count("/broken") + count("/cut")
+    assert sum(found["errors"].values()) == count("/cut")
+    assert (found["unfinished"], found["latency"]["100.0"]) == (0, None)
+    assert (code, found["error"]["type"]) == (1, "Failed"), said
+
+
+@contextmanager
+def running(tmp_path: Path, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A long load that has got its first answers; whatever a test leaves of it is killed."""
+    words = ("--json", "--rate", "50", "--duration", "60s")
+    with subprocess.Popen(
+        command(tmp_path, url, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "ended" in line:
+                    break
+            yield process
+        finally:
+            process.kill()
+
+
 def test_ctrl_c_ends_it_with_what_there_is(tmp_path: Path) -> None:
-    with server() as url:
-        process = subprocess.Popen(
-            command(tmp_path, url, "--rate", "50", "--duration", "60s"),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "ended" in line:
-                break
+    with server() as url, running(tmp_path, url) as process:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "from when it was due" in out
+    found = json.loads(out)
+    assert (process.returncode, found["interrupted"], found["error"]["type"]) == (130, True, "Interrupted")
+    assert 0 < found["requests"] < 3000
+    assert found["latency"]["50.0"] is not None
+    assert found["wanted_rate"] == pytest.approx(50, rel=0.6)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_a_load_ends_with_the_command(tmp_path: Path, number: signal.Signals) -> None:
+    asked: list[float] = []
+    with server(lambda _: asked.append(time.monotonic())) as url, running(tmp_path, url) as process:
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        deadline = time.monotonic() + 20
+        while asked[-1] > time.monotonic() - 1:  # at 50 a second nothing for a second
+            assert time.monotonic() < deadline, "requests go on"
+            time.sleep(0.05)
+    assert process.returncode == (130 if number == signal.SIGHUP else -signal.SIGKILL)
 
 
 def test_nobody_there_is_a_bad_verdict(tmp_path: Path) -> None:
@@ -134,6 +176,8 @@ def test_nobody_there_is_a_bad_verdict(tmp_path: Path) -> None:
         (("http://127.0.0.1/path",), "is no address"),
         (("http://127.0.0.1", "--duration", "soon"), "not a duration"),
         (("http://127.0.0.1", "--rate", "0"), "rate"),
+        (("http://127.0.0.1", "--rate", "nan"), "rate"),
+        (("http://127.0.0.1", "--rate", "0.001", "--duration", "1s", "--seed", "1"), "no request would be due"),
         (("http://127.0.0.1", "--rate", "20000", "--duration", "1h"), "more than 2,000,000"),
         (("http://service.example",), "nobody is there to confirm it"),
         (("http://service.example", "--yes", "other.example"), "service.example"),

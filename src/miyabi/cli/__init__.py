@@ -19,6 +19,9 @@ def main() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     # As Ctrl-C: what was begun, terraform above all, is told to end and its state is said.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # So is a terminal that is closed, but under nohup.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         from miyabi.cli.entry import called_as, run  # noqa: PLC0415 - nothing is loaded on import
 

@@ -48,9 +48,14 @@ def run(arguments: Sequence[str], *, environ: MutableMapping[str, str], program:
     session = Session(Options(), output, before, raw)
     try:
         result = root.main(list(arguments), prog_name="miyabi", obj=session, standalone_mode=False)
+        code = result if isinstance(result, int) else 0
     except BaseException as error:  # noqa: BLE001 - this is where everything ends
+        code = _ended(error, session)
+    try:
+        output.finish()
+    except BrokenPipeError as error:
         return _ended(error, session)
-    return result if isinstance(result, int) else 0
+    return code
 
 
 def _ended(error: BaseException, session: Session) -> int:  # noqa: PLR0911 - one for each way to end

@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
-import json
-import os
 import secrets
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 import tomllib
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from miyabi.cli.commands import shared_options
+from miyabi.cli.load_generator import Generated, LoadPlan, generate
 from miyabi.cli.output import Output
 from miyabi.cli.provision import confirm_by_name
 from miyabi.cli.session import Session
-from miyabi.model.errors import Failed, InvalidInput, NotFound, Unavailable
+from miyabi.model.errors import Failed, Interrupted, InvalidInput, NotFound, Unavailable
 from miyabi.operations.execution.parameters import read_duration
 from miyabi.policy.load_mix import BadMix, MixedRequest, choose, read_mix
 from miyabi.policy.load_report import LoadReport, Sent, report
 from miyabi.policy.load_shape import Shape, expected, send_times
 
 _MOST_REQUESTS = 2_000_000
-_LOOK_SECONDS = 1.0
-_START_SECONDS = 30.0
 
 
 def _seconds(_ctx: click.Context, _parameter: click.Parameter, value: str) -> float:
@@ -106,7 +97,7 @@ def run(
     host = urllib.parse.urlsplit(wanted.url).hostname or ""
     if not _is_here(host):
         what = f"This puts load on {host}, which may cost money and hurt its users"
-        confirm_by_name(host, yes, what, option="--yes")
+        confirm_by_name(host, yes, what, option="--yes", called="the host's name")
     _carry_out(session.output, wanted, poisson=not even)
 
 
@@ -150,38 +141,42 @@ def _mix(session: Session, path: Path | None) -> tuple[MixedRequest, ...]:
 
 def _carry_out(output: Output, wanted: _Load, *, poisson: bool) -> None:
     times = list(send_times(wanted.shape, wanted.rate, wanted.seconds, seed=wanted.seed, poisson=poisson))
+    if not times:
+        raise InvalidInput("no request would be due in that time", hint="Raise --rate or --duration.")
     places = choose(wanted.mix, seed=wanted.seed, count=len(times))
     course = f"{wanted.shape}, up to {wanted.rate:g} a second"
     output.line(f"{len(times)} requests to {wanted.url} in {wanted.seconds:.0f} s: {course}")
     output.note(f"seed {wanted.seed}")
-    with tempfile.TemporaryDirectory(prefix="miyabi-load-") as folder:
-        records = Path(folder) / "records"
-        plan = {
-            "timeout_seconds": wanted.timeout,
-            "mix": [
-                {"method": one.method, "path": one.path, "headers": dict(one.headers), "body": one.body}
-                for one in wanted.mix
-            ],
-            "requests": list(zip(times, places, strict=True)),
-        }
-        (Path(folder) / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-        interrupted = False
-        with _locust(Path(folder), records, wanted.url) as process:
-            try:
-                _follow(output, process, records, wanted, len(times))
-            except KeyboardInterrupt:
-                interrupted = True
-        ended = _read(records, wanted.mix)
-    seconds = max((one.due for one in ended), default=0.0) if interrupted else wanted.seconds
-    planned = sum(at <= seconds for at in times) if interrupted else len(times)
-    found = report(ended, planned=planned, seconds=seconds)
-    _show(output, found)
+
+    def look(new: Sequence[Sent], count: int, seconds: float) -> None:
+        if not new:
+            output.note(f"         {count} of {len(times)} ended  nothing in {seconds:.0f} s")
+            return
+        found = report(new, planned=len(new), seconds=seconds)
+        p99 = f"P99 {_milliseconds(found.latency[99.0])}" if found.latency else "no answer"
+        rate = f"{len(new) / seconds:.0f} a second"
+        output.note(f"{new[-1].due:6.0f} s  {count} of {len(times)} ended  {rate}  {found.wrong} wrong  {p99}")
+
+    requests = list(zip(times, places, strict=True))
+    generated = generate(LoadPlan(wanted.url, wanted.mix, requests, wanted.seconds, wanted.timeout), look)
+    _judge(output, wanted, generated, times)
+
+
+def _judge(output: Output, wanted: _Load, generated: Generated, times: Sequence[float]) -> None:
+    interrupted = generated.interrupted
+    seconds = max((one.due for one in generated.ended), default=0.0) if interrupted else wanted.seconds
+    planned = sum(at <= seconds for at in times) if interrupted and seconds else len(times)
+    found = report(generated.ended, planned=planned, seconds=seconds, interrupted=interrupted)
+    if generated.ended:
+        _show(output, found)
     output.result({**asdict(found), "url": wanted.url, "seed": wanted.seed, "interrupted": interrupted})
     if interrupted:
-        raise KeyboardInterrupt
+        raise Interrupted("interrupted; nothing more is sent", hint="What had ended by then is told above.")
+    if generated.exit_code:
+        raise Failed(f"Locust ended with exit code {generated.exit_code}", hint=generated.said or None)
     if not found.kept_up:
         raise Failed(
-            f"the generator sent {found.late[99.0] * 1000:.0f} ms late at its 99th percentile: these figures are its "
+            f"the generator sent {_milliseconds(found.late[99.0])} late at its 99th percentile: these figures are its "
             "own, not the service's",
             hint="Lower --rate, or run it on a machine with more to spare.",
         )
@@ -189,85 +184,9 @@ def _carry_out(output: Output, wanted: _Load, *, poisson: bool) -> None:
         raise Failed(found.verdicts[0], hint="\n".join(found.verdicts[1:]) or None)
 
 
-@contextmanager
-def _locust(folder: Path, records: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start Locust in a session of its own; end it, however this ends."""
-    worker = Path(__file__).with_name("load_worker.py")
-    arguments = (
-        "--headless",
-        "--users",
-        "1",
-        "--spawn-rate",
-        "1",
-        "--host",
-        url,
-        "--loglevel",
-        "ERROR",
-        "--only-summary",
-    )
-    with (folder / "output").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "locust", "--locustfile", str(worker), *arguments],
-            cwd=folder,
-            env={**os.environ, "MIYABI_LOAD_PLAN": str(folder / "plan.json"), "MIYABI_LOAD_RECORDS": str(records)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield process
-        if not records.exists():
-            said = (folder / "output").read_text(errors="replace").strip().splitlines()
-            raise Failed("Locust sent nothing", hint=said[-1] if said else None)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _follow(output: Output, process: subprocess.Popen[bytes], records: Path, wanted: _Load, planned: int) -> None:
-    """Show how it goes once a second. Unavailable: it does not end in time."""
-    deadline = time.monotonic() + _START_SECONDS + wanted.seconds + wanted.timeout + 10
-    seen = 0
-    while process.poll() is None:
-        if time.monotonic() > deadline:
-            raise Unavailable("Locust does not end in time", hint="Look for what stalls this machine; try again.")
-        time.sleep(_LOOK_SECONDS)
-        ended = _read(records, wanted.mix)
-        if not ended:
-            continue
-        newest = ended[seen:] or ended[-1:]
-        found = report(newest, planned=len(newest), seconds=_LOOK_SECONDS)
-        p99 = f"P99 {found.latency[99.0] * 1000:.0f} ms" if found.latency else "no answer"
-        rate = f"{(len(ended) - seen) / _LOOK_SECONDS:.0f} a second"
-        output.note(f"{ended[-1].due:6.0f} s  {len(ended)} of {planned} ended  {rate}  {found.wrong} wrong  {p99}")
-        seen = len(ended)
-
-
-def _read(records: Path, mix: Sequence[MixedRequest]) -> list[Sent]:
-    try:
-        text = records.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    found = []
-    for line in text.splitlines():
-        fields = line.split("\t")
-        if len(fields) != 6:  # the last one is being written
-            continue
-        due, sent, ended, status, place, error = fields
-        right = mix[int(place)].is_right(int(status))
-        found.append(Sent(float(due), float(sent), float(ended), int(status), right, error))
-    return found
-
-
 def _show(output: Output, found: LoadReport) -> None:
     output.line(
-        f"{found.requests} requests, {found.rate:.1f} a second of {found.wanted_rate:.1f} wanted; "
+        f"{found.requests} requests, {found.rate:.1f} right answers a second of {found.wanted_rate:.1f} wanted; "
         f"{found.wrong} wrong, {found.unfinished} without an end"
     )
     output.line("  " + "  ".join(f"{status}: {count}" for status, count in found.statuses.items()))
@@ -275,17 +194,19 @@ def _show(output: Output, found: LoadReport) -> None:
         output.line(f"  {error}: {count}")
     header = ("", *(f"P{percent:g}" if percent < 100 else "MAX" for percent in found.latency))
     rows = [
-        ("from when it was due", *_milliseconds(found.latency)),
-        ("from when it was sent", *_milliseconds(found.service_time)),
-        ("sent late by", *_milliseconds(found.late)),
+        ("from when it was due", *(_milliseconds(value) for value in found.latency.values())),
+        ("from when it was sent", *(_milliseconds(value) for value in found.service_time.values())),
+        ("sent late by", *(_milliseconds(value) for value in found.late.values())),
     ]
-    if found.latency:
-        output.table(header, rows)
+    output.table(header, rows)
     for line in found.verdicts:
         output.line(f"{output.colour('missed', 'red')}  {line}")
     if not found.verdicts:
-        output.line(output.colour("the runbook's targets are met", "green"))
+        met = f"the runbook's latency targets are met at {found.rate:.0f} requests a second"
+        output.line(output.colour(met, "green"))
 
 
-def _milliseconds(values: Mapping[float, float]) -> list[str]:
-    return [f"{value * 1000:.1f} ms" for value in values.values()]
+def _milliseconds(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.1f} s"

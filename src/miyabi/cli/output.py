@@ -29,6 +29,7 @@ class Output:
         self._err = err
         self._no_colour = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         self._heading: dict[str, str] = {}
+        self._document: dict[str, Any] = {}
         self.json = False
         self.reserved = False
         """Whether standard output is another's: a shell evaluates it, or terraform writes it. Then only `raw` does."""
@@ -77,9 +78,8 @@ class Output:
         self._err.flush()
 
     def result(self, values: Mapping[str, Any]) -> None:
-        """Write the result as JSON, headed with the cloud, account, region and environment."""
-        if self.json:
-            self._write_json({**self._heading, **values})
+        """Have the result written as JSON at the end, headed with the cloud, account, region and environment."""
+        self._document |= {**self._heading, **values}
 
     def json_line(self, value: object) -> None:
         """Write one of several objects as a line of JSON, as it comes."""
@@ -104,8 +104,13 @@ class Output:
         if hint:
             self._err.write(f"{self.colour('hint:', 'yellow', stream=self._err)} {hint}\n")
         self._err.flush()
-        if self.json:
-            self._write_json({"error": {"type": kind, "message": message, "hint": hint, "retry": retry}})
+        self._document["error"] = {"type": kind, "message": message, "hint": hint, "retry": retry}
+
+    def finish(self) -> None:
+        """Write the one JSON document: the result, the error, or both where a verdict is bad."""
+        if self.json and self._document:
+            self._out.write(msgspec.json.format(msgspec.json.encode(self._document)).decode() + "\n")
+            self._out.flush()
 
     def commands(self, lines: Mapping[str, str]) -> None:
         """Write commands, and beside them what each does, where that must be said."""
@@ -123,7 +128,3 @@ class Output:
         if self._no_colour or not (stream or self._out).isatty():
             return text
         return f"\033[{_COLOURS[name]}m{text}\033[0m"
-
-    def _write_json(self, values: Mapping[str, Any]) -> None:
-        self._out.write(msgspec.json.format(msgspec.json.encode(values)).decode() + "\n")
-        self._out.flush()

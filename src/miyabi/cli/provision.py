@@ -314,15 +314,17 @@ class _Work:
                 balancer = describe_load_balancer(self._cloud, self._environment)
 
 
-def confirm_by_name(name: str, given: str | None, what: str, *, option: str) -> None:
-    """Have the environment's name typed, or given by an option; refuse anything else."""
+def confirm_by_name(
+    name: str, given: str | None, what: str, *, option: str, called: str = "the environment's name"
+) -> None:
+    """Have a name typed, or given by an option; refuse anything else."""
     if given is None:
         if sys.stdin is None or not sys.stdin.isatty():
             raise InvalidInput(
                 f"{what}: nobody is there to confirm it", hint=f"Give {option} {name}. Nothing was done."
             )
-        given = click.prompt(f"{what}. Type the environment's name to go on", default="", show_default=False)
+        given = click.prompt(f"{what}. Type {called} to go on", default="", show_default=False, err=True)
     if given != name:
         raise InvalidInput(
-            f"'{given}' is not the environment's name", hint=f"Type {name}, or give {option} {name}. Nothing was done."
+            f"'{given}' is not {called}", hint=f"Type {name}, or give {option} {name}. Nothing was done."
         )

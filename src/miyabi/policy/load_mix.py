@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_PATH = re.compile(r"/(?!/)[!-~]*")
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+_VALUE = re.compile("[\t -~\xa0-\xff]*")
+_MOST_WEIGHT = 1_000_000
 _KEYS = {"method", "path", "headers", "body", "weight", "statuses"}
 
 
@@ -51,15 +56,17 @@ def _request(number: int, entry: Any) -> MixedRequest:
     if not isinstance(entry, dict) or set(entry) - _KEYS:
         raise BadMix(f"{where}: {', '.join(sorted(set(entry) - _KEYS)) or 'it'} is none of {', '.join(sorted(_KEYS))}")
     path, method, weight = entry.get("path"), str(entry.get("method", "GET")).upper(), entry.get("weight", 1)
-    if not isinstance(path, str) or not path.startswith("/"):
-        raise BadMix(f"{where}: path must begin with /")
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise BadMix(f"{where}: path must begin with one / and have no blanks; other than ASCII is written as %C3%A9")
     if method not in _METHODS:
         raise BadMix(f"{where}: {method} is none of {', '.join(sorted(_METHODS))}")
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight <= 0:
-        raise BadMix(f"{where}: weight must be a number above 0")
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < _MOST_WEIGHT:
+        raise BadMix(f"{where}: weight must be a number above 0 and below {_MOST_WEIGHT:,}")
     headers, statuses = entry.get("headers", {}), entry.get("statuses", [])
-    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise BadMix(f"{where}: headers must be texts")
+    if not isinstance(headers, dict) or not all(
+        _TOKEN.fullmatch(name) and isinstance(value, str) and _VALUE.fullmatch(value) for name, value in headers.items()
+    ):
+        raise BadMix(f"{where}: headers must have plain names, and values of one line of Latin-1")
     if not isinstance(statuses, list) or not all(isinstance(one, int) and 100 <= one < 600 for one in statuses):
         raise BadMix(f"{where}: statuses must be numbers from 100 to 599")
     body = entry.get("body", "")

@@ -39,6 +39,7 @@ def written(outcome: Outcome, *, as_json: bool = False) -> str:
     output = Output(out, io.StringIO(), environ={})
     output.json = as_json
     show(output, outcome)
+    output.finish()
     return out.getvalue()
 
 

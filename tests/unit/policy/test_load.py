@@ -69,6 +69,15 @@ def test_a_mix_is_read_and_drawn_by_weight() -> None:
         {"request": [{"path": "/", "colour": "red"}]},
         {"request": [{"path": "/", "statuses": ["ok"]}]},
         {"request": [{"path": "/", "headers": {"a": 1}}]},
+        {"request": [{"path": "/", "headers": {"a b": "1"}}]},
+        {"request": [{"path": "/", "headers": {"a": "1\n2"}}]},
+        {"request": [{"path": "/", "headers": {"a": "\N{EURO SIGN}"}}]},
+        {"request": [{"path": "/", "weight": float("nan")}]},
+        {"request": [{"path": "/", "weight": float("inf")}]},
+        {"request": [{"path": "/", "weight": 10**400}]},
+        {"request": [{"path": "//x"}]},
+        {"request": [{"path": "/a b"}]},
+        {"request": [{"path": "/\N{LATIN SMALL LETTER E WITH ACUTE}"}]},
         {"request": ["/"]},
     ],
 )
@@ -92,5 +101,31 @@ def test_errors_and_wrong_answers_are_counted_and_missed() -> None:
     ended = [Sent(0, 0, 0.01, 200, True), Sent(0, 0, 0.02, 500, False), Sent(0, 0, 1, 0, False, "refused")]
     found = report(ended, planned=4, seconds=1)
     assert (found.statuses, found.errors, found.wrong, found.unfinished) == ({200: 1, 500: 1}, {"refused": 1}, 2, 1)
-    assert found.verdicts == ("2 of 3 requests did not get the answer that was wanted",)
-    assert report([], planned=3, seconds=1).verdicts == ("no request was answered",)
+    assert found.verdicts == (
+        "P95 is no answer, the target 100 ms",
+        "P99 is no answer, the target 200 ms",
+        "2 of 3 requests did not get the answer that was wanted",
+        "nothing is known of 1 of 4 requests: they did not end in time",
+    )
+    assert report([], planned=3, seconds=1).verdicts[-1].startswith("nothing is known of 3 of 3")
+
+
+def test_what_gets_no_answer_is_slower_than_all_that_do() -> None:
+    ended = [Sent(at / 100, at / 100, at / 100 + 0.01, 200, True) for at in range(60)]
+    ended += [Sent(at / 100, at / 100, at / 100 + 15, 0, False, "timed out") for at in range(60, 100)]
+    found = report(ended, planned=100, seconds=1)
+    assert (found.latency[50.0], found.latency[90.0]) == (pytest.approx(0.01), None)
+    assert found.rate == 60
+
+
+def test_what_an_interrupt_cut_off_is_no_verdict() -> None:
+    ended = [Sent(0, 0, 0.01, 200, True)] * 5
+    found = report(ended, planned=8, seconds=1, interrupted=True)
+    assert (found.unfinished, found.latency[100.0], found.verdicts) == (3, pytest.approx(0.01), ())
+
+
+@given(st.integers(1, 300_000), st.sampled_from([50.0, 90.0, 95.0, 99.0, 99.9, 100.0]))
+def test_a_percentile_is_the_nearest_rank(count: int, percent: float) -> None:
+    found = report([Sent(0, 0, 1.0, 200, True)], planned=count, seconds=1)
+    rank = -(-count * int(percent * 10) // 1000)  # whole numbers: exact
+    assert (found.latency[percent] is None) == (rank > 1)
