@@ -275,6 +275,7 @@ WATCHED = [
         {
             "Metrics[?ReturnData].Expression": ["FILL(targets, 0) + FILL(balancer, 0)"],
             "[ComparisonOperator, Threshold]": ["GreaterThanThreshold", 0.0],
+            "[EvaluationPeriods, DatapointsToAlarm]": [5, 1],
         },
         of_service=False,
     ),

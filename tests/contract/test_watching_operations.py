@@ -87,7 +87,29 @@ def test_metrics_are_held_against_their_targets_and_absence_is_said(world: Opera
     assert found["Cache hit ratio"].reason.startswith("nobody read")
 
 
-@pytest.mark.parametrize("given", [{"period": 90}, {"window": timedelta(days=2)}])
+def test_a_count_is_0_only_where_there_were_requests_and_told_as_that_of_a_minute(world: Operated) -> None:
+    """On AWS a minute's datapoints are published some minutes later: until then nobody knows of an error."""
+    for ago in range(5, 15):
+        publish(
+            world,
+            ago,
+            of_balancer(world, "RequestCount", 120.0),
+            of_balancer(world, "HTTPCode_Target_5XX_Count", 100.0),
+        )
+    publish(world, 4, of_balancer(world, "RequestCount", 120.0))
+    found = shown(world, window=timedelta(minutes=20))
+    assert found["5xx errors"].points[-6:-2] == (100.0, 100.0, 0.0, None)
+    assert found["5xx errors"].worst == 100.0
+    for ago in range(5, 15):
+        publish(world, 60 + ago, of_balancer(world, "RequestCount", 120.0))
+    wide = shown(world, window=timedelta(minutes=120), period=300)
+    assert max(one or 0 for one in wide["Requests a minute"].points) == 120.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"period": 90}, {"window": timedelta(days=2)}, {"window": timedelta(minutes=5), "period": 3600}],
+)
 def test_a_window_that_cannot_be_shown_is_refused(world: Operated, given: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         world.run("metrics.show", **given)

@@ -194,8 +194,8 @@ def _show(output: Output, found: LoadReport) -> None:
         output.line(f"  {error}: {count}")
     header = ("", *(f"P{percent:g}" if percent < 100 else "MAX" for percent in found.latency))
     rows = [
-        ("from when it was due", *(_milliseconds(value) for value in found.latency.values())),
-        ("from when it was sent", *(_milliseconds(value) for value in found.service_time.values())),
+        ("since it was due", *(_milliseconds(value) for value in found.latency.values())),
+        ("since it was sent", *(_milliseconds(value) for value in found.service_time.values())),
         ("sent late by", *(_milliseconds(value) for value in found.late.values())),
     ]
     output.table(header, rows)

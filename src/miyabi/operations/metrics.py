@@ -71,6 +71,10 @@ def show_metrics(run: Run, params: MetricsParams) -> MetricsShown:
     """
     if params.period % 60:
         raise InvalidInput(f"--period {params.period} is no whole number of minutes", hint="60, 300, 3600 …")
+    if params.window.total_seconds() < params.period:
+        raise InvalidInput(
+            f"--window is shorter than one period of {params.period} s", hint="A longer window, or a shorter --period."
+        )
     if params.window.total_seconds() / params.period > _MOST_POINTS:
         raise InvalidInput(
             f"{params.window} in steps of {params.period} s are more than {_MOST_POINTS} datapoints",
@@ -82,19 +86,21 @@ def show_metrics(run: Run, params: MetricsParams) -> MetricsShown:
     target = find_target(run)
     wanted = key_metrics(target.bounds.minimum if target is not None else None)
     lines = _fetch(run, wanted, slots, params.period)
-    requests = any(one.names == ("RequestCount",) and lines[one.label] for one in wanted)
-    readings = tuple(_reading(one, lines[one.label], slots, requests=requests) for one in wanted)
+    requests = next(frozenset(lines[one.label]) for one in wanted if one.names == ("RequestCount",))
+    readings = tuple(_reading(one, lines[one.label], slots, requests) for one in wanted)
     zone = end.tzinfo
     return MetricsShown(
         datetime.fromtimestamp(slots.start, zone), datetime.fromtimestamp(slots.stop, zone), params.period, readings
     )
 
 
-def _reading(one: KeyMetric, line: Mapping[int, float], slots: range, *, requests: bool) -> MetricReading:
-    # Where there were requests, a count without a datapoint is that of something that did not happen.
-    absent = 0.0 if one.rare and requests else None
-    points = tuple(line.get(at, absent) for at in slots)
-    found = read(one, points, requests=requests)
+def _reading(one: KeyMetric, line: Mapping[int, float], slots: range, requests: frozenset[int]) -> MetricReading:
+    """requests: the periods of which it is known that there were some."""
+    scale = 60 / slots.step if one.a_minute else 1.0
+    # Where there were requests, a count without a datapoint is that of something that did not happen. Where none are
+    # known of, they may be yet to be published, and so may be what came of them.
+    points = tuple(line[at] * scale if at in line else (0.0 if one.rare and at in requests else None) for at in slots)
+    found = read(one, points, period_seconds=slots.step, requests=bool(requests))
     target = "" if one.target is None else f"{one.target.sign} {one.target.value:g}"
     return MetricReading(
         one.label,

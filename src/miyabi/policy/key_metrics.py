@@ -51,9 +51,13 @@ class KeyMetric:
     unit: str
     target: Target | None = None
     rare: bool = False
-    """It has no datapoint where nothing happened: then it is 0 as long as there were requests."""
+    """It has no datapoint where nothing happened: then it is 0 where there were requests."""
+    a_minute: bool = False
+    """A sum that is told as that of a minute, however long the period."""
 
 
+_SILENT_PERIODS, _SILENT_SECONDS = 3, 300
+"""AWS publishes a datapoint up to some minutes late."""
 _ALB, _ECS, _CACHE = "AWS/ApplicationELB", "AWS/ECS", "AWS/ElastiCache"
 
 
@@ -65,7 +69,7 @@ def key_metrics(minimum_tasks: int | None) -> tuple[KeyMetric, ...]:
         KeyMetric("CPU utilization", _ECS, ("CPUUtilization",), "service", "Average", "%", Target("<", 70)),
         KeyMetric("Memory utilization", _ECS, ("MemoryUtilization",), "service", "Average", "%", Target("<", 80)),
         KeyMetric("Running tasks", "ECS/ContainerInsights", ("RunningTaskCount",), "service", "Minimum", "", tasks),
-        KeyMetric("Requests a minute", _ALB, ("RequestCount",), "balancer", "Sum", "", rare=True),
+        KeyMetric("Requests a minute", _ALB, ("RequestCount",), "balancer", "Sum", "", a_minute=True),
         KeyMetric("Response time", _ALB, ("TargetResponseTime",), "balancer", "Average", "s", Target("<", 0.15)),
         *(
             KeyMetric(f"Response time {name}", _ALB, ("TargetResponseTime",), "balancer", name, "s", Target("<", most))
@@ -103,26 +107,33 @@ class Reading:
     """Why there is no data."""
 
 
-def read(metric: KeyMetric, points: Sequence[float | None], *, requests: bool) -> Reading:
-    """Judge a window's datapoints, oldest first; None = missing. requests: whether the balancer had any."""
+def read(metric: KeyMetric, points: Sequence[float | None], *, period_seconds: int, requests: bool) -> Reading:
+    """Judge a window's datapoints, oldest first; None = missing. requests: whether the balancer had any.
+
+    What has had no datapoint for some time has no verdict: nobody knows how it stands now.
+    """
     known = [value for value in points if value is not None]
     if not known:
         return Reading(Verdict.NO_DATA, None, None, None, _why(metric, requests=requests))
-    newest = known[-1]
     higher_is_worse = metric.target is None or metric.target.sign.startswith("<")
     worst = max(known) if higher_is_worse else min(known)
+    median = statistics.median(known)
+    silent = period_seconds * next(at for at, value in enumerate(reversed(points)) if value is not None)
+    if silent > max(_SILENT_PERIODS * period_seconds, _SILENT_SECONDS):
+        return Reading(Verdict.NO_DATA, None, median, worst, f"nothing for {silent // 60} min")
+    newest = known[-1]
     verdict = Verdict.NO_TARGET
     if metric.target is not None:
         verdict = Verdict.OK if metric.target.holds(newest) else Verdict.OFF
-    return Reading(verdict, newest, statistics.median(known), worst)
+    return Reading(verdict, newest, median, worst)
 
 
 def _why(metric: KeyMetric, *, requests: bool) -> str:
     if metric.of == "balancer" and not requests:
         return "no requests in this time"
     if metric.names == ("CacheHitRate",):
-        return "nobody read from the cache in this time"
-    return "nothing was published: the part does not run, or has only just started"
+        return "nobody read from it"
+    return "nothing was published: it does not run, or has just begun"
 
 
 _LEVELS: Final[Mapping[bool, str]] = {True: "▁▂▃▄▅▆▇█", False: "_.:-=+*#"}

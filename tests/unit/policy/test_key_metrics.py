@@ -29,8 +29,19 @@ METRICS = {one.label: one for one in key_metrics(2)}
 def test_the_newest_value_is_judged(
     label: str, points: list[float | None], verdict: Verdict, worst: float | None
 ) -> None:
-    found = read(METRICS[label], points, requests=True)
+    found = read(METRICS[label], points, period_seconds=60, requests=True)
     assert (found.verdict, found.worst) == (verdict, worst)
+
+
+@pytest.mark.parametrize(
+    ("silent", "period", "verdict"),
+    [(5, 60, Verdict.OK), (6, 60, Verdict.NO_DATA), (3, 300, Verdict.OK), (4, 300, Verdict.NO_DATA)],
+)
+def test_what_was_long_ago_is_no_verdict_on_now(silent: int, period: int, verdict: Verdict) -> None:
+    points = [90.0, 45.0, *[None] * silent]
+    found = read(METRICS["CPU utilization"], points, period_seconds=period, requests=True)
+    assert (found.verdict, found.worst) == (verdict, 90.0)
+    assert (found.newest is None) == (found.reason == f"nothing for {silent * period // 60} min")
 
 
 @pytest.mark.parametrize(

@@ -141,11 +141,13 @@ resource "aws_cloudwatch_metric_alarm" "target" {
   ok_actions          = [aws_sns_topic.this.arn]
 }
 
-# Errors of the targets and of the load balancer itself, added up: neither has a datapoint where there was none.
+# Errors of the targets and of the load balancer itself, added up: neither has a datapoint where there was none. AWS
+# publishes them late, and FILL makes the newest minutes 0 until then: an alarm on one minute might never see them.
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-alb-5xx-${var.environment}"
   alarm_description   = "Clients of ${var.load_balancer_suffix} get answers 5xx"
-  evaluation_periods  = 1
+  evaluation_periods  = 5
+  datapoints_to_alarm = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"

@@ -19,10 +19,9 @@ def status(output: Output, result: ScalingStatus) -> None:
         output.line(output.colour(f"suspended: {', '.join(result.suspended)}", "yellow"))
     if result.override_until is not None:
         output.line(output.colour(f"an override holds until {cell(result.override_until)}", "yellow"))
-    if result.policies:
-        header = ("POLICY", "METRIC", "VALUE", "TARGET", "OUT ALARM", "IN ALARM", "COOLDOWN OUT/IN")
-        output.table(header, [_row(one) for one in result.policies], indent="")
-    else:
+    for one in result.policies:
+        _policy(output, one)
+    if not result.policies:
         output.line("no policy scales it")
     for line in result.scheduled:
         output.line(f"scheduled  {line}")
@@ -30,11 +29,13 @@ def status(output: Output, result: ScalingStatus) -> None:
         output.line(f"{output.colour('note', 'yellow')}  {line}")
 
 
-def _row(one: PolicyStatus) -> tuple[str, ...]:
+def _policy(output: Output, one: PolicyStatus) -> None:
     value = "no data" if one.value is None else f"{one.value:.4g}"
     target = "-" if one.target is None else f"{one.target:g}"
-    cooldown = f"{one.out_cooldown_seconds} s / {one.in_cooldown_seconds} s"
-    return (one.name, one.metric, value, target, one.high or "-", one.low or "-", cooldown)
+    output.line(f"policy {one.name}: {one.metric}")
+    cooldown = f"{one.out_cooldown_seconds} s out, {one.in_cooldown_seconds} s in"
+    output.line(f"    now {value}, target {target}; cooldown {cooldown}")
+    output.line(f"    alarm to scale out: {one.high or '-'}; to scale in: {one.low or '-'}")
 
 
 def activities(output: Output, result: Activities) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from miyabi.aws.errors import translated
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.run import Run
-from miyabi.operations.service.found import find_service
+from miyabi.operations.service.found import FoundService, find_service
 from miyabi.operations.service.remembered import Override, Stopped
 from miyabi.operations.status import DeploymentStatus, ServiceEvent, TargetStatus, describe_targets
 
@@ -65,12 +65,19 @@ def service_status(run: Run, params: StatusParams) -> ServiceReport:  # noqa: AR
         desired_count=seen.desired_count,
         running_count=seen.running_count,
         pending_count=seen.pending_count,
-        steady=not found.deploying and seen.running_count == seen.desired_count and not seen.pending_count,
+        steady=_is_steady(found, targets),
         deployments=seen.deployments,
         targets=tuple(targets),
         events=seen.events,
         notes=tuple(_notes(found.tags, run.now())),
     )
+
+
+def _is_steady(found: FoundService, targets: Sequence[TargetStatus]) -> bool:
+    seen = found.status
+    runs = not found.deploying and seen.running_count == seen.desired_count and not seen.pending_count
+    healthy = sum(target.health == "healthy" for target in targets)
+    return runs and healthy >= seen.desired_count * len(found.target_groups)
 
 
 def _notes(tags: Mapping[str, str], now: datetime) -> Iterator[str]:
