@@ -32,7 +32,7 @@ down: $(READY) ## stop every process, keep everything
 	@$(BIN)/miyabi down
 
 test: $(READY) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tests
 
 test-as-user: $(READY) ## run the tests as an ordinary user: make test-as-user PATHS="tests/integration"
 	@$(BIN)/python -m tests.ordinary $(PATHS)
