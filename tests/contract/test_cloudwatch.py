@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -315,6 +316,40 @@ def test_a_topic_that_is_gone_is_written_down_as_a_failed_action(served: Served,
     cloudwatch.set_alarm_state(AlarmName="Lost", StateValue="ALARM", StateReason="trying")
     (action,) = cloudwatch.describe_alarm_history(AlarmName="Lost", HistoryItemType="Action")["AlarmHistoryItems"]
     assert action["HistorySummary"] == f"Failed to execute action {gone}"
+
+
+def test_an_alarm_that_cannot_be_evaluated_harms_no_other(served: Served, cloudwatch: Any) -> None:
+    topic = served.client("sns").create_topic(Name="unharmed")["TopicArn"]
+    for name in ("A broken one", "Whole"):
+        cloudwatch.put_metric_alarm(**alarm(name, EvaluationPeriods=1, AlarmActions=[topic]))
+        put(cloudwatch, name, *({"Value": 90.0 + ago, "Timestamp": minute(ago)} for ago in (3, 2)))
+    cloudwatch.put_composite_alarm(AlarmName="Unreadable", AlarmRule="ALARM(Whole)")
+    cloudwatch.put_composite_alarm(AlarmName="Upon it", AlarmRule="ALARM(Whole)")
+    tables = served.cloudwatch.alarms
+
+    def damage() -> None:
+        broken, unreadable = (
+            tables.metric.get("us-west-2", "A broken one"),
+            tables.composite.get("us-west-2", "Unreadable"),
+        )
+        assert broken is not None
+        assert unreadable is not None
+        assert broken.watched.stat is not None
+        queries = (replace(broken.watched, stat=replace(broken.watched.stat, statistic="p")),)
+        tables.put("us-west-2", replace(broken, queries=queries))
+        tables.put("us-west-2", replace(unreadable, expression="ALARM("))
+
+    served.on_worker(damage)
+    for _ in range(3):
+        evaluate(served, minute(1))
+    assert described(cloudwatch, "A broken one")["StateValue"] == "INSUFFICIENT_DATA"
+    assert described(cloudwatch, "Whole")["StateValue"] == "ALARM"
+    actions = cloudwatch.describe_alarm_history(AlarmName="Whole", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert [one["HistorySummary"] for one in actions] == [f"Successfully executed action {topic}"], "told once"
+    found = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=["Upon it"])["CompositeAlarms"]
+    assert found[0]["StateValue"] == "ALARM"
+    cloudwatch.delete_alarms(AlarmNames=["A broken one"])
+    cloudwatch.delete_alarms(AlarmNames=["Unreadable"])
 
 
 def test_an_alarm_on_an_expression_watches_its_value(served: Served, cloudwatch: Any) -> None:

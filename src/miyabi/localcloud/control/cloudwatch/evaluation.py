@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.described import json_time
 from miyabi.localcloud.control.cloudwatch.reading import MetricReader
+from miyabi.localcloud.control.cloudwatch.tables import Alarm
 from miyabi.model.alarms import CompositeAlarm, MetricAlarm
 from miyabi.model.metrics import AlarmState
 from miyabi.policy.action_suppression import Suppressor, judge_actions
@@ -31,7 +34,8 @@ class Evaluation:
 
     def __init__(self, cloudwatch: CloudWatch) -> None:
         self._cloudwatch = cloudwatch
-        self._broken: set[tuple[str, str]] = set()
+        self._broken: dict[tuple[str, str, str], str] = {}
+        """What cannot be done with an alarm, and why: it is logged once."""
         self.newest: dict[tuple[str, str], float | None] = {}
         """The newest datapoint of each alarm, by region and name; None = missing."""
 
@@ -46,7 +50,8 @@ class Evaluation:
             reader = MetricReader(self._cloudwatch.database, region, own=self._cloudwatch.tempo.speed > 1)
             for alarm in tables.metric.list(region):
                 if cadence_of(alarm) == cadence:
-                    self._evaluate(region, alarm, reader, boundary, now)
+                    with self._apart(region, alarm, "evaluated"):
+                        self._evaluate(region, alarm, reader, boundary, now)
 
     def compose(self, now: datetime) -> bool:
         """Bring composite alarms to what their rules say now, and take actions that were held back and are due.
@@ -57,26 +62,40 @@ class Evaluation:
         held_back = False
         for region in tables.metric.regions():
             for alarm in tables.metric.list(region):
-                self._cloudwatch.transitions.unmute(region, alarm, now)
+                with self._apart(region, alarm, "unmuted"):
+                    self._cloudwatch.transitions.unmute(region, alarm, now)
                 held_back = held_back or alarm.muted_from is not None
         for region in tables.composite.regions():
             for _ in range(_PASSES):
                 changed = [self._compose(region, alarm, now) for alarm in tables.composite.list(region)]
                 if not any(changed):
                     break
-            waiting = [self._act(region, alarm, now) for alarm in tables.composite.list(region)]
-            held_back = held_back or any(waiting)
+            for composite in tables.composite.list(region):
+                with self._apart(region, composite, "acted on"):
+                    held_back = self._act(region, composite, now) or held_back
         return held_back
 
-    def _evaluate(self, region: str, alarm: MetricAlarm, reader: MetricReader, boundary: int, now: datetime) -> None:
+    @contextlib.contextmanager
+    def _apart(self, region: str, alarm: Alarm, done: str) -> Iterator[None]:
+        """Let a failure inside concern this alarm alone: what was written for it is taken back."""
+        key = region, alarm.name, done
         try:
-            points = datapoints(alarm, reader, boundary)
-        except BadExpression as error:
-            if (region, alarm.name) not in self._broken:
-                log.warning("the alarm %s cannot be evaluated: %s", alarm.name, error)
-                self._broken.add((region, alarm.name))
-            return
-        self._broken.discard((region, alarm.name))
+            with self._cloudwatch.alarms.store.savepoint():
+                yield
+        except sqlite3.Error:
+            raise  # the disk's trouble, which all alarms have
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            if self._broken.get(key) != text:
+                known = isinstance(error, BadExpression)
+                log.warning("the alarm %s cannot be %s: %s", alarm.name, done, text, exc_info=None if known else error)
+            self._broken[key] = text
+        else:
+            self._broken.pop(key, None)
+
+    def _evaluate(self, region: str, alarm: MetricAlarm, reader: MetricReader, boundary: int, now: datetime) -> None:
+        self.newest.pop((region, alarm.name), None)
+        points = datapoints(alarm, reader, boundary)
         self.newest[region, alarm.name] = points[-1]
         found = next_state(alarm.rule, points, current=alarm.standing.state)
         if found.state is alarm.standing.state:
@@ -87,13 +106,15 @@ class Evaluation:
     def _compose(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
         """Return whether its state changed."""
         tables = self._cloudwatch.alarms
-        holding = holds(parse_rule(alarm.expression), lambda name: tables.state_of(region, name))
-        state = AlarmState.ALARM if holding else AlarmState.OK
-        if state is alarm.standing.state:
-            return False
-        reason = f"The alarm rule {alarm.expression} is {'true' if holding else 'false'}."
-        self._cloudwatch.transitions.enter(region, alarm, state, reason, "", now)
-        return True
+        with self._apart(region, alarm, "evaluated"):
+            holding = holds(parse_rule(alarm.expression), lambda name: tables.state_of(region, name))
+            state = AlarmState.ALARM if holding else AlarmState.OK
+            if state is alarm.standing.state:
+                return False
+            reason = f"The alarm rule {alarm.expression} is {'true' if holding else 'false'}."
+            self._cloudwatch.transitions.enter(region, alarm, state, reason, "", now)
+            return True
+        return False
 
     def _act(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
         """Take the actions that are due; return whether some are held back until later."""

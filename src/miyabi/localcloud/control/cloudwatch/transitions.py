@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -98,6 +99,12 @@ class Transitions:
         except ApiError as error:
             log.warning("the alarm %s could not tell %s: %s", alarm.name, arn, error.message)
             return f"{error.code}: {error.message}"
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            # Those who were told before it cannot be untold: it must not make the transition happen again.
+            log.exception("the alarm %s could not tell %s", alarm.name, arn)
+            return f"InternalError: {error}"
         return None
 
     def _note_change(self, region: str, alarm: Alarm, old: Standing, now: datetime) -> None:
