@@ -310,6 +310,25 @@ def test_a_mute_rule_holds_actions_back_and_what_is_in_alarm_acts_when_it_ends(s
     assert refused(cloudwatch.put_alarm_mute_rule, **bad) == "ValidationError"
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"Expression": "at(9999-12-31T23:59)", "Timezone": "America/Los_Angeles"},
+        {"Expression": "at(0001-01-01T00:00)", "Timezone": "Asia/Tokyo"},
+        {"StartDate": datetime(1, 1, 1, tzinfo=UTC)},
+        {"StartDate": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"Timezone": "America"},
+    ],
+)
+def test_a_mute_rule_that_could_never_be_told_is_refused(cloudwatch: Any, given: dict[str, Any]) -> None:
+    start = {name: given[name] for name in given.keys() & {"StartDate"}}
+    schedule = {"Expression": "cron(0 2 * * *)", "Duration": "PT30M"} | given
+    schedule.pop("StartDate", None)
+    rule = {"Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": ["Any"]}}
+    assert refused(cloudwatch.put_alarm_mute_rule, Name="far", **rule, **start) == "ValidationError"
+    cloudwatch.list_alarm_mute_rules()
+
+
 def test_a_topic_that_is_gone_is_written_down_as_a_failed_action(served: Served, cloudwatch: Any) -> None:
     gone = f"arn:aws:sns:us-west-2:{served.instance.account}:gone"
     cloudwatch.put_metric_alarm(**alarm("Lost", AlarmActions=[gone]))
