@@ -6,8 +6,10 @@ Source: docs.aws.amazon.com, PutCompositeAlarm, "AlarmRule".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from miyabi.model.metrics import AlarmState
@@ -56,6 +58,7 @@ class Joined:
 Rule = InState | Constant | Not | Joined
 
 
+@lru_cache(maxsize=1024)
 def parse_rule(text: str) -> Rule:
     """Return the rule's tree. BadRule."""
     parser = _Parser(_tokens(text))
@@ -91,6 +94,25 @@ def holds(rule: Rule, state_of: Callable[[str], AlarmState]) -> bool:
             return holds(left, state_of) and holds(right, state_of)
         case Joined(_, left, right):
             return holds(left, state_of) or holds(right, state_of)
+
+
+def on_cycles(uses: Mapping[str, AbstractSet[str]]) -> set[str]:
+    """Return the names that use themselves, by way of others or not."""
+    left = dict(uses)
+    while ends := [name for name, used in left.items() if not used & left.keys()]:
+        for name in ends:
+            del left[name]
+    return {name for name in left if name in _reached(name, left)}
+
+
+def _reached(name: str, uses: Mapping[str, AbstractSet[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        found = uses.get(waiting.pop(), frozenset()) - seen
+        seen |= found
+        waiting += found
+    return seen
 
 
 def _tokens(text: str) -> list[str]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.described import json_time
 from miyabi.localcloud.control.cloudwatch.reading import MetricReader
 from miyabi.localcloud.control.cloudwatch.tables import Alarm
 from miyabi.model.alarms import CompositeAlarm, MetricAlarm
-from miyabi.model.metrics import AlarmState
-from miyabi.policy.action_suppression import Suppressor, judge_actions
-from miyabi.policy.alarm_rule import holds, parse_rule
 from miyabi.policy.alarm_state import evaluation_range, next_state
 from miyabi.policy.metric_math import BadExpression
 from miyabi.policy.metric_math.values import Line
@@ -66,13 +62,15 @@ class Evaluation:
                     self._cloudwatch.transitions.unmute(region, alarm, now)
                 held_back = held_back or alarm.muted_from is not None
         for region in tables.composite.regions():
+            stopped = self._cloudwatch.composites.on_cycles(region)
             for _ in range(_PASSES):
-                changed = [self._compose(region, alarm, now) for alarm in tables.composite.list(region)]
+                composites = [alarm for alarm in tables.composite.list(region) if alarm.name not in stopped]
+                changed = [self._compose(region, alarm, now) for alarm in composites]
                 if not any(changed):
                     break
             for composite in tables.composite.list(region):
                 with self._apart(region, composite, "acted on"):
-                    held_back = self._act(region, composite, now) or held_back
+                    held_back = self._cloudwatch.composites.act(region, composite, now) or held_back
         return held_back
 
     @contextlib.contextmanager
@@ -105,45 +103,9 @@ class Evaluation:
 
     def _compose(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
         """Return whether its state changed."""
-        tables = self._cloudwatch.alarms
         with self._apart(region, alarm, "evaluated"):
-            holding = holds(parse_rule(alarm.expression), lambda name: tables.state_of(region, name))
-            state = AlarmState.ALARM if holding else AlarmState.OK
-            if state is alarm.standing.state:
-                return False
-            reason = f"The alarm rule {alarm.expression} is {'true' if holding else 'false'}."
-            self._cloudwatch.transitions.enter(region, alarm, state, reason, "", now)
-            return True
+            return self._cloudwatch.composites.evaluate(region, alarm, now)
         return False
-
-    def _act(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
-        """Take the actions that are due; return whether some are held back until later."""
-        tables, tempo = self._cloudwatch.alarms, self._cloudwatch.tempo
-        suppressor = None
-        ended_at = alarm.suppressor_ended_at
-        if alarm.suppressor is not None:
-            found = tables.find(region, alarm.suppressor)
-            in_alarm = found is not None and found.standing.state is AlarmState.ALARM
-            if alarm.suppressed_by == "Alarm" and not in_alarm:
-                ended_at = found.standing.transitioned_at if found is not None else now
-            wait, extension = (timedelta(seconds=one) for one in (alarm.wait_seconds, alarm.extension_seconds))
-            suppressor = Suppressor(in_alarm, ended_at, tempo.shortened(wait), tempo.shortened(extension))
-        standing = alarm.standing
-        if self._cloudwatch.mutes.muted_until(region, alarm.name, now) is not None:
-            return True
-        verdict = judge_actions(standing.state, alarm.acted_on, standing.transitioned_at, suppressor, now=now)
-        after = dataclasses.replace(
-            alarm,
-            suppressed_by=verdict.suppressed_by,
-            suppressed_reason=verdict.reason,
-            suppressor_ended_at=ended_at,
-            acted_on=standing.state if verdict.act else alarm.acted_on,
-        )
-        if after != alarm:
-            tables.put(region, after)
-        if verdict.act:
-            self._cloudwatch.transitions.act(region, after, alarm.acted_on, now)
-        return verdict.suppressed_by in {"WaitPeriod", "ExtensionPeriod"}
 
 
 def cadence_of(alarm: MetricAlarm) -> int:

@@ -50,6 +50,8 @@ class Transitions:
             return alarm
         since = now if changed else old.transitioned_at
         alarm = dataclasses.replace(alarm, standing=Standing(state, reason, data, now, since))
+        if changed and isinstance(alarm, CompositeAlarm):
+            alarm = dataclasses.replace(alarm, unacted_from=old.state)
         self._tables.put(region, alarm)
         if changed:
             self._note_change(region, alarm, old, now)
