@@ -426,7 +426,9 @@ def test_a_composite_alarm_follows_its_rule_and_its_suppressor(served: Served, c
     assert composed()["ActionsSuppressedBy"] == "ExtensionPeriod"
     acted = composed(seconds=2)
     assert "ActionsSuppressedBy" not in acted
-    (action,) = cloudwatch.describe_alarm_history(AlarmName="Both", HistoryItemType="Action")["AlarmHistoryItems"]
+    asked = {"AlarmName": "Both", "HistoryItemType": "Action"}
+    assert cloudwatch.describe_alarm_history(**asked)["AlarmHistoryItems"] == [], "composite ones are asked for"
+    (action,) = cloudwatch.describe_alarm_history(**asked, AlarmTypes=["CompositeAlarm"])["AlarmHistoryItems"]
     assert action["HistorySummary"] == f"Successfully executed action {topic}"
     assert cloudwatch.describe_alarms(AlarmNamePrefix="Both")["MetricAlarms"] == []
 

@@ -106,6 +106,17 @@ def test_alarms_are_listed_with_their_condition_and_whether_anybody_hears(world:
     assert "StateUpdate" in kinds
 
 
+def test_the_history_of_a_composite_alarm_is_shown(world: Operated) -> None:
+    name = "miyabi-service-any-dev"
+    world.cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({ALARM})")
+    try:
+        world.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="trying")
+        kinds = [one.kind for one in world.run("alarms.history", name=name).events]
+        assert kinds == ["ConfigurationUpdate", "StateUpdate"]
+    finally:
+        world.cloudwatch.delete_alarms(AlarmNames=[name])
+
+
 def test_a_silence_ends_by_itself_or_when_it_is_ended(world: Operated) -> None:
     silenced = world.run("alarms.silence", name=ALARM, **{"for": timedelta(minutes=30)}, reason="we work on it")
     assert timedelta(minutes=30) <= silenced.until - world.clock <= timedelta(minutes=31)

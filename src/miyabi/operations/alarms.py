@@ -21,6 +21,7 @@ from miyabi.policy.schedule import BadSchedule
 _TRACKING = "TargetTracking-"
 _RULE = "miyabi-silence-"
 _ORDER = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
+_TYPES = ["MetricAlarm", "CompositeAlarm"]
 _MINUTE = timedelta(minutes=1)
 
 
@@ -98,7 +99,11 @@ class AlarmHistory:
 )
 def show_history(run: Run, params: HistoryParams) -> AlarmHistory:
     """Show what happened to the environment's alarms: states, changes of their settings, actions."""
-    asked: dict[str, Any] = {"StartDate": run.now() - params.since, "ScanBy": "TimestampAscending"}
+    asked: dict[str, Any] = {
+        "AlarmTypes": _TYPES,
+        "StartDate": run.now() - params.since,
+        "ScanBy": "TimestampAscending",
+    }
     if params.name is not None:
         asked["AlarmName"] = _find(run, params.name)["AlarmName"]
     mine = {one["AlarmName"] for one in _described(run) if params.all or params.name or not _is_tracking(one)}
@@ -199,11 +204,7 @@ def _described(run: Run) -> Iterator[dict[str, Any]]:
     names = run.environment
     mine = frozenset({names.service, names.load_balancer, names.database, names.cache})
     with translated("describing alarms"):
-        pages = (
-            run.cloud.client("cloudwatch")
-            .get_paginator("describe_alarms")
-            .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        )
+        pages = run.cloud.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmTypes=_TYPES)
         for page in pages:
             for one in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())):
                 alarm: dict[str, Any] = dict(one)

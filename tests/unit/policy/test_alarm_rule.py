@@ -12,7 +12,7 @@ from miyabi.model.metrics import AlarmState
 from miyabi.policy.action_suppression import Suppressor, Verdict, judge_actions
 from miyabi.policy.alarm_rule import BadRule, alarms_in, holds, on_cycles, parse_rule
 
-STATES = {"a": AlarmState.ALARM, "b b": AlarmState.OK, "c": AlarmState.INSUFFICIENT_DATA}
+STATES = {'say "b"': AlarmState.OK, "a": AlarmState.ALARM, "b b": AlarmState.OK, "c": AlarmState.INSUFFICIENT_DATA}
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -28,6 +28,13 @@ SECOND = timedelta(seconds=1)
         ("OK(c) OR ALARM(a) AND FALSE", False),
         ("TRUE", True),
         ("not false", True),
+        ('AT_LEAST(1, ALARM, (a, "b b", c))', True),
+        ('AT_LEAST(2, ALARM, (a, "b b", c))', False),
+        ('AT_LEAST(2, NOT ALARM, (a,"b b",c))', True),
+        ('AT_LEAST(50%, OK, (a, "b b"))', True),
+        ('AT_LEAST("51%", OK, (a, "b b"))', False),
+        ('at_least(2, not ok, (a, c)) AND NOT ALARM("b b")', True),
+        (r'OK("say \"b\"")', True),
     ],
 )
 def test_a_rule_says(rule: str, expected: bool) -> None:
@@ -35,7 +42,27 @@ def test_a_rule_says(rule: str, expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["", "ALARM", "ALARM()", "ALARM(a", "ALARM(a) AND", "NICE(a)", "ALARM(a) OK(b)", "( TRUE"]
+    "rule",
+    [
+        "",
+        "ALARM",
+        "ALARM()",
+        "ALARM(a",
+        "ALARM(a) AND",
+        "NICE(a)",
+        "ALARM(a) OK(b)",
+        "( TRUE",
+        "ALARM(a, b)",
+        "AT_LEAST(2, ALARM, a, b)",
+        "AT_LEAST(2, ALARM, ())",
+        "AT_LEAST(2, ALARM, (a b))",
+        "AT_LEAST(2, ALARM, (a, b)",
+        "AT_LEAST(0, ALARM, (a))",
+        "AT_LEAST(2, ALARM, (a))",
+        "AT_LEAST(101%, ALARM, (a))",
+        "AT_LEAST(many, ALARM, (a))",
+        "AT_LEAST(1, NICE, (a))",
+    ],
 )
 def test_a_rule_that_cannot_be_read_is_refused(rule: str) -> None:
     with pytest.raises(BadRule):
@@ -44,6 +71,7 @@ def test_a_rule_that_cannot_be_read_is_refused(rule: str) -> None:
 
 def test_a_rule_names_its_alarms() -> None:
     assert alarms_in(parse_rule('ALARM(a) AND NOT (OK("b b") OR TRUE)')) == {"a", "b b"}
+    assert alarms_in(parse_rule('NOT AT_LEAST(1, OK, (a, "b b"))')) == {"a", "b b"}
 
 
 def test_alarms_on_a_cycle_are_found_and_those_above_and_below_it_are_not() -> None:

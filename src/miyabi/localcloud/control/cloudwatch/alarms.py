@@ -127,8 +127,11 @@ class CloudWatch(MuteOperations, Metrics):
         return {"MetricAlarms": found}
 
     def describe_alarm_history(self, caller: Caller, params: Params) -> Result:
-        """Describe what happened to alarms in the last 30 days, newest first unless asked otherwise."""
-        types = params.get("AlarmTypes") or ["MetricAlarm", "CompositeAlarm"]
+        """Describe what happened to alarms in the last 30 days, newest first unless asked otherwise.
+
+        To composite ones only where AlarmTypes asks for them.
+        """
+        types = params.get("AlarmTypes") or ["MetricAlarm"]
         begin, end = (asked.instant(params[name]) if params.get(name) else None for name in ("StartDate", "EndDate"))
         rows = [
             item
