@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.database import Series
 from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
+from miyabi.localcloud.control.cloudwatch.transitions import Transitions
+from miyabi.localcloud.control.service import Caller
 from miyabi.model.metrics import Sample
 from tests.contract.control_api import Served, serve
 
@@ -368,6 +371,29 @@ def test_an_alarm_that_cannot_be_evaluated_harms_no_other(served: Served, cloudw
     found = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=["Upon it"])["CompositeAlarms"]
     assert found[0]["StateValue"] == "ALARM"
     cloudwatch.delete_alarms(AlarmNames=["A broken one", "Unreadable"])
+
+
+class Failing:
+    """Topics that fail in a way that nobody foresaw."""
+
+    def publish(self, caller: Caller, topic_arn: str, subject: str, message: str) -> None:
+        raise RuntimeError("what is this")
+
+
+def test_a_topic_that_fails_in_any_way_does_not_make_the_transition_happen_again(
+    served: Served, cloudwatch: Any
+) -> None:
+    topic = served.client("sns").create_topic(Name="failing")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Untold", EvaluationPeriods=1, AlarmActions=[topic]))
+    put(cloudwatch, "Untold", {"Value": 90.0, "Timestamp": minute(2)})
+    mine = served.cloudwatch
+    transitions = Transitions(mine.alarms, Failing(), served.instance.account, lambda: "key")
+    failing = CloudWatch(mine.database, mine.alarms, transitions, mine.tempo, lambda: datetime.now(UTC), lambda: None)
+    for _ in range(2):
+        served.on_worker(Evaluation(failing).evaluate, 60, int(minute(1).timestamp()), datetime.now(UTC))
+    (action,) = cloudwatch.describe_alarm_history(AlarmName="Untold", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert action["HistorySummary"] == f"Failed to execute action {topic}"
+    assert described(cloudwatch, "Untold")["StateValue"] == "ALARM"
 
 
 def test_an_alarm_on_an_expression_watches_its_value(served: Served, cloudwatch: Any) -> None:

@@ -58,9 +58,11 @@ class Evaluation:
         held_back = False
         for region in tables.metric.regions():
             for alarm in tables.metric.list(region):
+                if alarm.muted_from is None:
+                    continue
+                held_back = True
                 with self._apart(region, alarm, "unmuted"):
                     self._cloudwatch.transitions.unmute(region, alarm, now)
-                held_back = held_back or alarm.muted_from is not None
         for region in tables.composite.regions():
             stopped = self._cloudwatch.composites.on_cycles(region)
             for _ in range(_PASSES):
@@ -76,13 +78,13 @@ class Evaluation:
     @contextlib.contextmanager
     def _apart(self, region: str, alarm: Alarm, done: str) -> Iterator[None]:
         """Let a failure inside concern this alarm alone: what was written for it is taken back."""
-        key = region, alarm.name, done
+        key, store = (region, alarm.name, done), self._cloudwatch.alarms.store
         try:
-            with self._cloudwatch.alarms.store.savepoint():
+            with store.savepoint():
                 yield
-        except sqlite3.Error:
-            raise  # the disk's trouble, which all alarms have
         except Exception as error:
+            if isinstance(error, sqlite3.Error) and not store.connection.in_transaction:
+                raise  # a full disk has ended what the others wrote too
             text = f"{type(error).__name__}: {error}"
             if self._broken.get(key) != text:
                 known = isinstance(error, BadExpression)

@@ -102,7 +102,7 @@ class Transitions:
             log.warning("the alarm %s could not tell %s: %s", alarm.name, arn, error.message)
             return f"{error.code}: {error.message}"
         except sqlite3.Error:
-            raise
+            raise  # nor can it be written down
         except Exception as error:
             # Those who were told before it cannot be untold: it must not make the transition happen again.
             log.exception("the alarm %s could not tell %s", alarm.name, arn)
