@@ -136,7 +136,13 @@ def test_the_operator_policy_is_enough_to_look_scale_and_read(dev: Rehearsal) ->
         scaling.register_scalable_target(ServiceNamespace="ecs", **same)
         ecs.describe_tasks(cluster=CLUSTER, tasks=ecs.list_tasks(cluster=CLUSTER)["taskArns"])
         act("elbv2").describe_target_groups(Names=["miyabi-tg-dev"])
-        act("cloudwatch").describe_alarms()
+        cloudwatch = act("cloudwatch")
+        alarm = cloudwatch.describe_alarms()["MetricAlarms"][0]["AlarmName"]
+        schedule = {"Expression": "cron(0 2 1 1 *)", "Duration": "PT1M"}
+        mine = "miyabi-silence-rehearsal"
+        cloudwatch.put_alarm_mute_rule(Name=mine, Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": [alarm]})
+        cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName=mine)
+        cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName=mine)
         act("logs").filter_log_events(logGroupName="/ecs/miyabi-dev", limit=1)
         act("secretsmanager").get_secret_value(SecretId="miyabi/dev/api-keys")
         refusal(lambda: ecs.delete_service(cluster=CLUSTER, service="miyabi-service-dev", force=True))

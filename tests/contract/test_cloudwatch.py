@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.database import Series
 from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
+from miyabi.localcloud.control.cloudwatch.transitions import Transitions
+from miyabi.localcloud.control.service import Caller
 from miyabi.model.metrics import Sample
 from tests.contract.control_api import Served, serve
 
@@ -309,12 +313,87 @@ def test_a_mute_rule_holds_actions_back_and_what_is_in_alarm_acts_when_it_ends(s
     assert refused(cloudwatch.put_alarm_mute_rule, **bad) == "ValidationError"
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"Expression": "at(9999-12-31T23:59)", "Timezone": "America/Los_Angeles"},
+        {"Expression": "at(0001-01-01T00:00)", "Timezone": "Asia/Tokyo"},
+        {"StartDate": datetime(1, 1, 1, tzinfo=UTC)},
+        {"StartDate": datetime(9999, 12, 31, tzinfo=UTC)},
+        {"Timezone": "America"},
+    ],
+)
+def test_a_mute_rule_that_could_never_be_told_is_refused(cloudwatch: Any, given: dict[str, Any]) -> None:
+    start = {name: given[name] for name in given.keys() & {"StartDate"}}
+    schedule = {"Expression": "cron(0 2 * * *)", "Duration": "PT30M"} | given
+    schedule.pop("StartDate", None)
+    rule = {"Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": ["Any"]}}
+    assert refused(cloudwatch.put_alarm_mute_rule, Name="far", **rule, **start) == "ValidationError"
+    cloudwatch.list_alarm_mute_rules()
+
+
 def test_a_topic_that_is_gone_is_written_down_as_a_failed_action(served: Served, cloudwatch: Any) -> None:
     gone = f"arn:aws:sns:us-west-2:{served.instance.account}:gone"
     cloudwatch.put_metric_alarm(**alarm("Lost", AlarmActions=[gone]))
     cloudwatch.set_alarm_state(AlarmName="Lost", StateValue="ALARM", StateReason="trying")
     (action,) = cloudwatch.describe_alarm_history(AlarmName="Lost", HistoryItemType="Action")["AlarmHistoryItems"]
     assert action["HistorySummary"] == f"Failed to execute action {gone}"
+
+
+def test_an_alarm_that_cannot_be_evaluated_harms_no_other(served: Served, cloudwatch: Any) -> None:
+    topic = served.client("sns").create_topic(Name="unharmed")["TopicArn"]
+    for name in ("A broken one", "Whole"):
+        cloudwatch.put_metric_alarm(**alarm(name, EvaluationPeriods=1, AlarmActions=[topic]))
+        put(cloudwatch, name, *({"Value": 90.0 + ago, "Timestamp": minute(ago)} for ago in (3, 2)))
+    cloudwatch.put_composite_alarm(AlarmName="Unreadable", AlarmRule="ALARM(Whole)")
+    cloudwatch.put_composite_alarm(AlarmName="Upon it", AlarmRule="ALARM(Whole)")
+    tables = served.cloudwatch.alarms
+
+    def damage() -> None:
+        broken, unreadable = (
+            tables.metric.get("us-west-2", "A broken one"),
+            tables.composite.get("us-west-2", "Unreadable"),
+        )
+        assert broken is not None
+        assert unreadable is not None
+        assert broken.watched.stat is not None
+        queries = (replace(broken.watched, stat=replace(broken.watched.stat, statistic="p")),)
+        tables.put("us-west-2", replace(broken, queries=queries))
+        tables.put("us-west-2", replace(unreadable, expression="ALARM("))
+
+    served.on_worker(damage)
+    for _ in range(3):
+        evaluate(served, minute(1))
+    assert described(cloudwatch, "A broken one")["StateValue"] == "INSUFFICIENT_DATA"
+    assert described(cloudwatch, "Whole")["StateValue"] == "ALARM"
+    actions = cloudwatch.describe_alarm_history(AlarmName="Whole", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert [one["HistorySummary"] for one in actions] == [f"Successfully executed action {topic}"], "told once"
+    found = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=["Upon it"])["CompositeAlarms"]
+    assert found[0]["StateValue"] == "ALARM"
+    cloudwatch.delete_alarms(AlarmNames=["A broken one", "Unreadable"])
+
+
+class Failing:
+    """Topics that fail in a way that nobody foresaw."""
+
+    def publish(self, caller: Caller, topic_arn: str, subject: str, message: str) -> None:
+        raise RuntimeError("what is this")
+
+
+def test_a_topic_that_fails_in_any_way_does_not_make_the_transition_happen_again(
+    served: Served, cloudwatch: Any
+) -> None:
+    topic = served.client("sns").create_topic(Name="failing")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Untold", EvaluationPeriods=1, AlarmActions=[topic]))
+    put(cloudwatch, "Untold", {"Value": 90.0, "Timestamp": minute(2)})
+    mine = served.cloudwatch
+    transitions = Transitions(mine.alarms, Failing(), served.instance.account, lambda: "key")
+    failing = CloudWatch(mine.database, mine.alarms, transitions, mine.tempo, lambda: datetime.now(UTC), lambda: None)
+    for _ in range(2):
+        served.on_worker(Evaluation(failing).evaluate, 60, int(minute(1).timestamp()), datetime.now(UTC))
+    (action,) = cloudwatch.describe_alarm_history(AlarmName="Untold", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert action["HistorySummary"] == f"Failed to execute action {topic}"
+    assert described(cloudwatch, "Untold")["StateValue"] == "ALARM"
 
 
 def test_an_alarm_on_an_expression_watches_its_value(served: Served, cloudwatch: Any) -> None:
@@ -373,9 +452,166 @@ def test_a_composite_alarm_follows_its_rule_and_its_suppressor(served: Served, c
     assert composed()["ActionsSuppressedBy"] == "ExtensionPeriod"
     acted = composed(seconds=2)
     assert "ActionsSuppressedBy" not in acted
-    (action,) = cloudwatch.describe_alarm_history(AlarmName="Both", HistoryItemType="Action")["AlarmHistoryItems"]
+    asked = {"AlarmName": "Both", "HistoryItemType": "Action"}
+    assert cloudwatch.describe_alarm_history(**asked)["AlarmHistoryItems"] == [], "composite ones are asked for"
+    (action,) = cloudwatch.describe_alarm_history(**asked, AlarmTypes=["CompositeAlarm"])["AlarmHistoryItems"]
     assert action["HistorySummary"] == f"Successfully executed action {topic}"
     assert cloudwatch.describe_alarms(AlarmNamePrefix="Both")["MetricAlarms"] == []
+
+
+def composite(cloudwatch: Any, name: str) -> dict[str, Any]:
+    (found,) = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"], AlarmNames=[name])["CompositeAlarms"]
+    return dict(found)
+
+
+def actions_of(cloudwatch: Any, name: str) -> int:
+    given = {"AlarmName": name, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "Action"}
+    return len(cloudwatch.describe_alarm_history(**given)["AlarmHistoryItems"])
+
+
+def set_state(cloudwatch: Any, name: str, state: str) -> None:
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="trying")
+
+
+def test_a_composite_alarm_whose_state_is_set_acts_and_stays_until_a_child_changes(
+    served: Served, cloudwatch: Any
+) -> None:
+    topic = served.client("sns").create_topic(Name="rehearsed")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Child"))
+    set_state(cloudwatch, "Child", "OK")
+    rule = {"AlarmName": "Rehearsed", "AlarmRule": "ALARM(Child)", "AlarmActions": [topic]}
+    cloudwatch.put_composite_alarm(**rule)
+    compose = Evaluation(served.cloudwatch).compose
+    served.on_worker(compose, datetime.now(UTC))
+
+    set_state(cloudwatch, "Rehearsed", "ALARM")
+    assert actions_of(cloudwatch, "Rehearsed") == 1, "at once"
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Rehearsed")["StateValue"] == "ALARM"
+    set_state(cloudwatch, "Child", "INSUFFICIENT_DATA")
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Rehearsed")["StateValue"] == "OK"
+
+    set_state(cloudwatch, "Rehearsed", "ALARM")
+    cloudwatch.put_composite_alarm(**rule, AlarmDescription="changed")
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Rehearsed")["StateValue"] == "OK"
+
+
+def test_each_transition_of_a_composite_alarm_has_a_wait_period_and_acts_after_it(
+    served: Served, cloudwatch: Any
+) -> None:
+    topic = served.client("sns").create_topic(Name="waiting")["TopicArn"]
+    for name in ("Fault", "Deploying"):
+        cloudwatch.put_metric_alarm(**alarm(name))
+        set_state(cloudwatch, name, "OK")
+    cloudwatch.put_composite_alarm(
+        AlarmName="Patient",
+        AlarmRule="ALARM(Fault)",
+        AlarmActions=[topic],
+        OKActions=[topic],
+        ActionsSuppressor="Deploying",
+        ActionsSuppressorWaitPeriod=60,
+        ActionsSuppressorExtensionPeriod=120,
+    )
+    evaluation, begin = Evaluation(served.cloudwatch), datetime.now(UTC)
+
+    def composed(seconds: float) -> tuple[str, str | None, int]:
+        served.on_worker(evaluation.compose, begin + timedelta(seconds=seconds))
+        found = composite(cloudwatch, "Patient")
+        return found["StateValue"], found.get("ActionsSuppressedBy"), actions_of(cloudwatch, "Patient")
+
+    assert composed(0) == ("OK", "WaitPeriod", 0)
+    assert composed(60) == ("OK", None, 1)
+    set_state(cloudwatch, "Fault", "ALARM")
+    assert composed(100) == ("ALARM", "WaitPeriod", 1)
+    set_state(cloudwatch, "Fault", "OK")
+    assert composed(130) == ("OK", "WaitPeriod", 1)
+    assert composed(189) == ("OK", "WaitPeriod", 1)
+    assert composed(190) == ("OK", None, 2), "also of a state that it was in before"
+    assert composed(999) == ("OK", None, 2)
+
+
+def test_what_a_mute_rule_or_a_suppressor_holds_back_is_not_lost_by_a_change_of_the_alarm(
+    served: Served, cloudwatch: Any
+) -> None:
+    topic = served.client("sns").create_topic(Name="changing")["TopicArn"]
+    begin = datetime.now(UTC)
+    schedule = {"Expression": f"at({begin:%Y-%m-%dT%H:%M})", "Duration": "PT30M"}
+    targets = {"AlarmNames": ["Changing", "Changing above"]}
+    cloudwatch.put_metric_alarm(**alarm("Changing", AlarmActions=[topic]))
+    cloudwatch.put_metric_alarm(**alarm("Upkeep"))
+    set_state(cloudwatch, "Upkeep", "ALARM")
+    above = {"AlarmRule": "ALARM(Changing)", "AlarmActions": [topic], "OKActions": [topic]}
+    held = {
+        "ActionsSuppressor": "Upkeep",
+        "ActionsSuppressorWaitPeriod": 60,
+        "ActionsSuppressorExtensionPeriod": 60,
+    }
+    cloudwatch.put_alarm_mute_rule(Name="change", Rule={"Schedule": schedule}, MuteTargets=targets)
+    compose = Evaluation(served.cloudwatch).compose
+    cloudwatch.put_composite_alarm(AlarmName="Changing above", **above)
+    cloudwatch.put_composite_alarm(AlarmName="Held above", **above, **held)
+    set_state(cloudwatch, "Changing", "ALARM")
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Held above")["ActionsSuppressedBy"] == "Alarm"
+
+    cloudwatch.put_metric_alarm(**alarm("Changing", AlarmActions=[topic], Threshold=80.0))
+    cloudwatch.put_composite_alarm(AlarmName="Changing above", **above, AlarmDescription="changed")
+    cloudwatch.put_composite_alarm(AlarmName="Held above", **above, **held, AlarmDescription="changed")
+    assert composite(cloudwatch, "Held above")["ActionsSuppressedBy"] == "Alarm"
+    names = ("Changing", "Changing above", "Held above")
+    assert [actions_of(cloudwatch, name) for name in names] == [0, 0, 0]
+    served.on_worker(compose, begin + timedelta(minutes=31))
+    assert [actions_of(cloudwatch, name) for name in names] == [1, 1, 0]
+    set_state(cloudwatch, "Upkeep", "OK")
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Held above")["ActionsSuppressedBy"] == "ExtensionPeriod"
+    served.on_worker(compose, begin + timedelta(minutes=33))
+    assert [actions_of(cloudwatch, name) for name in names] == [1, 1, 1]
+
+    set_state(cloudwatch, "Changing", "OK")
+    served.on_worker(compose, datetime.now(UTC))
+    assert composite(cloudwatch, "Changing above")["StateValue"] == "OK"
+    served.on_worker(compose, begin + timedelta(minutes=35))
+    assert actions_of(cloudwatch, "Changing above") == 1, "to be told that it is over is not made up for"
+    cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="change")
+
+
+def test_an_alarm_that_a_composite_one_depends_on_is_not_deleted(cloudwatch: Any) -> None:
+    for name in ("Needed", "Needless"):
+        cloudwatch.put_metric_alarm(**alarm(name))
+    arn = described(cloudwatch, "Needed")["AlarmArn"]
+    for name in ("Above one", "Above two"):
+        cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f'ALARM("{arn}")')
+    with pytest.raises(ClientError) as caught:
+        cloudwatch.delete_alarms(AlarmNames=["Needless", "Needed"])
+    error = caught.value.response["Error"]
+    assert error["Code"] == "ValidationError"
+    assert error["Message"] == "Cannot delete Needed as there are composite alarm(s) depending on it."
+    assert described(cloudwatch, "Needless")
+    assert refused(cloudwatch.delete_alarms, AlarmNames=["Above one", "Above two"]) == "ValidationError"
+    cloudwatch.delete_alarms(AlarmNames=["Above one"])
+    cloudwatch.delete_alarms(AlarmNames=["Nobody", "Above two", "Needed", "Needless"])
+    assert cloudwatch.describe_alarms(AlarmNames=["Needed", "Needless"])["MetricAlarms"] == []
+
+
+def test_composite_alarms_that_depend_on_each_other_are_neither_evaluated_nor_deleted(
+    served: Served, cloudwatch: Any
+) -> None:
+    cloudwatch.put_composite_alarm(AlarmName="X", AlarmRule="FALSE")
+    cloudwatch.put_composite_alarm(AlarmName="Y", AlarmRule="NOT ALARM(X)")
+    cloudwatch.put_composite_alarm(AlarmName="X", AlarmRule="ALARM(Y)")
+    compose = Evaluation(served.cloudwatch).compose
+    for _ in range(3):
+        served.on_worker(compose, datetime.now(UTC))
+    assert [composite(cloudwatch, name)["StateValue"] for name in "XY"] == ["INSUFFICIENT_DATA"] * 2
+    assert refused(cloudwatch.delete_alarms, AlarmNames=["X"]) == "ValidationError"
+    cloudwatch.put_composite_alarm(AlarmName="X", AlarmRule="FALSE")
+    served.on_worker(compose, datetime.now(UTC))
+    assert [composite(cloudwatch, name)["StateValue"] for name in "XY"] == ["OK", "ALARM"]
+    cloudwatch.delete_alarms(AlarmNames=["Y"])
+    cloudwatch.delete_alarms(AlarmNames=["X"])
 
 
 @pytest.mark.parametrize(

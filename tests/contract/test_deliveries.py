@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.core.base_backend import BackendDict
+from moto.sns.models import sns_backends
 
 from miyabi.localcloud.control.deliveries.outbox import Outbox
+from miyabi.localcloud.control.journal_entries import SUBSCRIBERS_APART
 from miyabi.localcloud.control.sns import take_outgoing
 from tests.contract.control_api import Served, serve
 
@@ -197,6 +200,48 @@ def test_mail_lies_in_the_home(served: Served, tmp_path: Path) -> None:
     mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     assert (mail["To"], mail["Subject"]) == ("oncall@example.com", "ALARM: cpu")
     assert mail.get_content().startswith("too busy\nreally\n")
+
+
+def test_a_queue_that_is_gone_concerns_neither_the_publisher_nor_other_subscribers(
+    served: Served, tmp_path: Path
+) -> None:
+    sns, sqs = served.client("sns"), served.client("sqs")
+    gone = sqs.create_queue(QueueName="gone")["QueueUrl"]
+    topic = topic_with(served, f"arn:aws:sqs:us-west-2:{served.instance.account}:gone", protocol="sqs")
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
+    sqs.delete_queue(QueueUrl=gone)
+    assert sns.publish(TopicArn=topic, Message="it burns")["MessageId"]
+    until((tmp_path / "mail" / "oncall@example.com").exists)
+    with pytest.raises(ClientError):
+        sns.publish(TopicArn=topic, Message="no JSON", MessageStructure="json")
+
+
+def test_what_the_publisher_was_told_of_a_failing_subscriber_is_replayed_as_it_was_told(tmp_path: Path) -> None:
+    def publish_to_a_queue_that_is_gone(served: Served) -> None:
+        topic = topic_with(served, f"arn:aws:sqs:us-west-2:{served.instance.account}:gone", protocol="sqs")
+        served.client("sns").publish(TopicArn=topic, Message="lost")
+
+    with serve(tmp_path) as served:
+        publish_to_a_queue_that_is_gone(served)
+        before = served.on_worker(SUBSCRIBERS_APART.set, False)  # as versions were that wrote nothing of it
+        with pytest.raises(ClientError):
+            publish_to_a_queue_that_is_gone(served)
+        served.on_worker(SUBSCRIBERS_APART.reset, before)
+        publish_to_a_queue_that_is_gone(served)
+    BackendDict.reset()
+    with serve(tmp_path) as served:
+        publish_to_a_queue_that_is_gone(served)
+        sns_backend = sns_backends[served.instance.account]["us-west-2"]
+        assert [topic.sent_notifications for topic in sns_backend.topics.values()] == [[]], "no message is kept"
+
+
+@pytest.mark.parametrize("address", ["ops@", "ops@[10.0.0.1"])
+def test_an_address_that_no_mail_can_be_written_to_is_given_up(served: Served, address: str) -> None:
+    topic = topic_with(served, address, protocol="email")
+    served.client("sns").publish(TopicArn=topic, Message="lost")
+    until(lambda: served.on_worker(served.outbox.failures, "us-west-2"))
+    (row,) = served.on_worker(served.outbox.failures, "us-west-2")
+    assert row.error.startswith(f"no mail can be written to {address}: ")
 
 
 def test_an_alarm_reaches_its_subscriber_within_two_seconds(served: Served) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from miyabi.localcloud.control.authorization import ExecutionRole, Principals, R
 from miyabi.localcloud.control.credentials import Keys
 from tests.contract.control_api import ACCOUNT, REGION, Served, serve
 
+TERRAFORM = Path(__file__).parents[2] / "infrastructure" / "terraform"
 HERE = f"{REGION}:{ACCOUNT}"
 TASK = f"arn:aws:ecs:{HERE}:task/c/0123456789abcdef"
 
@@ -294,6 +297,41 @@ def test_a_secret_is_meant_by_its_name_too(api: Served, role: Callable[..., Acti
     act = role(allow("secretsmanager:GetSecretValue", made["ARN"]))
     for name in ("app/key", made["ARN"]):
         assert act("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == "s"
+
+
+def operator_statements(service: str) -> list[dict[str, Any]]:
+    """Return the operator policy's statements about a service, as Terraform would fill them in."""
+    text = (TERRAFORM / "modules" / "operator_policy" / "main.tf").read_text()
+    text = text.replace("${var.region}", REGION).replace("${var.account_id}", ACCOUNT)
+    found = []
+    for body in re.findall(r"statement {\n(.*?)\n  }", text, re.DOTALL):
+        lists = {
+            name: re.findall(r'"([^"]+)"', given) for name, given in re.findall(r"(\w+) += \[(.*?)\]", body, re.DOTALL)
+        }
+        actions = [action for action in lists["actions"] if action.startswith(f"{service}:")]
+        if actions:
+            found.append(allow(actions, lists["resources"]))
+    return found
+
+
+def test_the_operator_policy_is_enough_to_silence_alarms(api: Served, role: Callable[..., Acting]) -> None:
+    def rule(name: str) -> dict[str, Any]:
+        schedule = {"Expression": "cron(0 2 * * *)", "Duration": "PT1H"}
+        return {"Name": name, "Rule": {"Schedule": schedule}, "MuteTargets": {"AlarmNames": ["a"]}}
+
+    api.client("cloudwatch").put_alarm_mute_rule(**rule("nightly"))
+    cloudwatch = role(*operator_statements("cloudwatch"))("cloudwatch")
+    cloudwatch.describe_alarms()
+    cloudwatch.describe_alarm_history()
+    cloudwatch.put_alarm_mute_rule(**rule("miyabi-silence-a"))
+    for one in cloudwatch.list_alarm_mute_rules()["AlarmMuteRuleSummaries"]:
+        cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName=one["AlarmMuteRuleArn"].rpartition(":")[2])
+    cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="miyabi-silence-a")
+    for refused in (
+        lambda: cloudwatch.put_alarm_mute_rule(**rule("nightly")),
+        lambda: cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="nightly"),
+    ):
+        assert refusal(refused)[1] == "AccessDeniedException"
 
 
 @pytest.fixture

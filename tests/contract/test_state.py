@@ -40,6 +40,23 @@ def test_a_row_that_could_not_be_read_back_is_not_stored(store: Store) -> None:
     assert table.get("r", "k") == Row("a", 1)
 
 
+def test_a_part_that_fails_is_taken_back_alone(store: Store) -> None:
+    table = Table(store, "row", Row)
+
+    def fail() -> None:
+        with store.savepoint():
+            table.put("r", "inside", Row("b", 2))
+            raise ValueError("no")
+
+    with store.transaction():
+        table.put("r", "before", Row("a", 1))
+        with pytest.raises(ValueError, match="no"):
+            fail()
+        with store.savepoint():
+            table.put("r", "after", Row("c", 3))
+    assert [row.name for row in table.list("r")] == ["c", "a"]
+
+
 def test_the_newest_answers_are_kept_and_failures_of_ours_are_not(store: Store) -> None:
     kept = KeptAnswers(store)
     for number in range(600):

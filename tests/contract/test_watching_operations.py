@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from miyabi.model.errors import Conflict, InvalidInput, NotFound
 from miyabi.model.metrics import Kind, Measurement, Sample
@@ -126,6 +128,17 @@ def test_alarms_are_listed_with_their_condition_and_whether_anybody_hears(world:
     assert "StateUpdate" in kinds
 
 
+def test_the_history_of_a_composite_alarm_is_shown(world: Operated) -> None:
+    name = "miyabi-service-any-dev"
+    world.cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({ALARM})")
+    try:
+        world.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="trying")
+        kinds = [one.kind for one in world.run("alarms.history", name=name).events]
+        assert kinds == ["ConfigurationUpdate", "StateUpdate"]
+    finally:
+        world.cloudwatch.delete_alarms(AlarmNames=[name])
+
+
 def test_a_silence_ends_by_itself_or_when_it_is_ended(world: Operated) -> None:
     silenced = world.run("alarms.silence", name=ALARM, **{"for": timedelta(minutes=30)}, reason="we work on it")
     assert timedelta(minutes=30) <= silenced.until - world.clock <= timedelta(minutes=31)
@@ -135,6 +148,65 @@ def test_a_silence_ends_by_itself_or_when_it_is_ended(world: Operated) -> None:
     assert ended.until is None
     assert world.run("alarms.list").alarms[0].silenced_until is None
     assert '"operation":"alarms.silence"' in "".join(world.records()).replace(" ", "")
+
+
+def mute(world: Operated, name: str, expression: str) -> None:
+    schedule = {"Expression": expression, "Duration": "PT12H"}
+    world.cloudwatch.put_alarm_mute_rule(Name=name, Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": [ALARM]})
+
+
+def test_a_recurring_silence_is_shown_with_the_end_of_the_one_that_goes_on(world: Operated) -> None:
+    begin = world.clock.replace(minute=0, second=0, microsecond=0)
+    mute(world, "nightly", f"cron(0 {begin.hour} * * *)")
+    try:
+        (alarm,) = world.run("alarms.list").alarms
+        assert alarm.silenced_until == begin + timedelta(hours=12)
+    finally:
+        world.cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="nightly")
+
+
+def test_a_silence_can_be_ended_beside_another_which_is_named(world: Operated) -> None:
+    begin = world.clock.replace(second=0, microsecond=0)
+    mute(world, "theirs", f"at({begin:%Y-%m-%dT%H:%M})")
+    try:
+        world.run("alarms.silence", name=ALARM, **{"for": timedelta(minutes=30)})
+        outcome = world.outcome("alarms.silence", name=ALARM, off=True)
+        assert outcome.result.until == begin + timedelta(hours=12)
+        assert "by mute rule 'theirs'" in outcome.warnings[0]
+        with pytest.raises(ClientError):
+            world.cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName=f"miyabi-silence-{ALARM}")
+    finally:
+        world.cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="theirs")
+
+
+def test_a_mute_rule_that_goes_meanwhile_is_passed_over(world: Operated) -> None:
+    mute(world, "fleeting", f"at({world.clock:%Y-%m-%dT%H:%M})")
+    cloud = world.cloud()
+
+    def forget(action: str, _: int) -> None:
+        if action == "cloudwatch:GetAlarmMuteRule":
+            world.cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="fleeting")
+
+    cloud.hook = forget
+    (alarm,) = world.run("alarms.list", world.settings(cloud)).alarms
+    assert alarm.silenced_until is None
+
+
+def test_a_mute_rule_that_may_not_be_read_is_said_to_be_unknown(world: Operated) -> None:
+    mute(world, "secret", f"at({world.clock:%Y-%m-%dT%H:%M})")
+    iam = world.served.client("iam")
+    iam.create_user(UserName="onlooker")
+    looks = {"Effect": "Allow", "Action": ["cloudwatch:Describe*", "cloudwatch:List*"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [looks]})
+    iam.put_user_policy(UserName="onlooker", PolicyName="p", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="onlooker")["AccessKey"]
+    cloud = world.cloud(access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    try:
+        outcome = world.outcome("alarms.list", world.settings(cloud))
+        assert [one.name for one in outcome.result.alarms] == [ALARM]
+        assert "mute rule 'secret' cannot be read" in outcome.warnings[0]
+    finally:
+        world.cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName="secret")
 
 
 def test_a_silence_is_tried_without_being_made(world: Operated) -> None:

@@ -111,9 +111,12 @@ class CompositeAlarm:
     suppressed_by: str | None = None
     """`WaitPeriod`, `ExtensionPeriod` or `Alarm` while its actions are held back."""
     suppressed_reason: str | None = None
-    acted_on: AlarmState = AlarmState.INSUFFICIENT_DATA
-    """The state whose actions were taken last."""
+    unacted_from: AlarmState | None = None
+    """The state before a transition whose actions were not taken yet."""
     suppressor_ended_at: datetime | None = None
+    """When the suppressor that held back those actions left ALARM."""
+    set_against: datetime | None = None
+    """What the newest change under it was when a caller set its state: that stays until there is another."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from miyabi.aws.errors import translated
 from miyabi.environment.config import suggestion
-from miyabi.model.errors import Failed, InvalidInput, NotFound
+from miyabi.model.errors import Denied, Failed, InvalidInput, NotFound
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
 from miyabi.policy.alarm_words import concerns, condition
-from miyabi.policy.mute_schedule import duration_text
+from miyabi.policy.mute_schedule import duration_text, parse_mute_schedule
+from miyabi.policy.schedule import BadSchedule
 
 _TRACKING = "TargetTracking-"
 _RULE = "miyabi-silence-"
 _ORDER = {"ALARM": 0, "INSUFFICIENT_DATA": 1, "OK": 2}
+_TYPES = ["MetricAlarm", "CompositeAlarm"]
 _MINUTE = timedelta(minutes=1)
 
 
@@ -96,7 +99,11 @@ class AlarmHistory:
 )
 def show_history(run: Run, params: HistoryParams) -> AlarmHistory:
     """Show what happened to the environment's alarms: states, changes of their settings, actions."""
-    asked: dict[str, Any] = {"StartDate": run.now() - params.since, "ScanBy": "TimestampAscending"}
+    asked: dict[str, Any] = {
+        "AlarmTypes": _TYPES,
+        "StartDate": run.now() - params.since,
+        "ScanBy": "TimestampAscending",
+    }
     if params.name is not None:
         asked["AlarmName"] = _find(run, params.name)["AlarmName"]
     mine = {one["AlarmName"] for one in _described(run) if params.all or params.name or not _is_tracking(one)}
@@ -133,13 +140,18 @@ class Silenced:
 
 
 def _verify(run: Run, params: SilenceParams, result: Silenced) -> Silenced:  # noqa: ARG001 - the executor's signature
-    seen = _silences(run).get(result.alarm)
-    if (seen is None) != (result.until is None):
+    others = dict(_silences(run).get(result.alarm, {}))
+    mine = others.pop(result.rule, None)
+    if (mine is None) != (result.until is None):
         raise Failed(
-            f"alarm '{result.alarm}' is {'not silenced' if seen is None else f'silenced until {seen:%H:%M} UTC'}",
+            f"alarm '{result.alarm}' is {'not silenced' if mine is None else f'silenced until {mine:%H:%M} UTC'}",
             hint="Somebody else changed it meanwhile: `miyabi alarms list` shows how it stands.",
         )
-    return result
+    if result.until is not None or not others:
+        return result
+    for rule, end in sorted(others.items()):
+        run.warn(f"alarm '{result.alarm}' stays silenced until {end:%Y-%m-%d %H:%M} UTC by mute rule '{rule}'")
+    return replace(result, until=max(others.values()))
 
 
 @operation(
@@ -192,11 +204,7 @@ def _described(run: Run) -> Iterator[dict[str, Any]]:
     names = run.environment
     mine = frozenset({names.service, names.load_balancer, names.database, names.cache})
     with translated("describing alarms"):
-        pages = (
-            run.cloud.client("cloudwatch")
-            .get_paginator("describe_alarms")
-            .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        )
+        pages = run.cloud.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmTypes=_TYPES)
         for page in pages:
             for one in (*page.get("MetricAlarms", ()), *page.get("CompositeAlarms", ())):
                 alarm: dict[str, Any] = dict(one)
@@ -215,27 +223,52 @@ def _find(run: Run, name: str) -> dict[str, Any]:
 _LIST_HINT = "`miyabi alarms list --all` shows them."
 
 
-def _silences(run: Run) -> dict[str, datetime]:
-    """Return the alarms that a mute rule silences now, and until when at the latest."""
+def _silences(run: Run) -> dict[str, dict[str, datetime]]:
+    """Return the alarms that are silenced now: by which mute rules, and until when."""
     client: Any = run.cloud.client("cloudwatch")
-    found: dict[str, datetime] = {}
     with translated("listing mute rules"):
-        for page in client.get_paginator("list_alarm_mute_rules").paginate(Statuses=["ACTIVE"]):
-            for summary in page["AlarmMuteRuleSummaries"]:
-                name = summary["AlarmMuteRuleArn"].rpartition(":")[2]
+        pages = client.get_paginator("list_alarm_mute_rules").paginate(Statuses=["ACTIVE"])
+        names = [
+            one["AlarmMuteRuleArn"].rpartition(":alarm-mute-rule:")[2]
+            for page in pages
+            for one in page["AlarmMuteRuleSummaries"]
+        ]
+    found: dict[str, dict[str, datetime]] = {}
+    for name in names:
+        try:
+            with translated(f"describing mute rule '{name}'"):
                 rule = client.get_alarm_mute_rule(AlarmMuteRuleName=name)
-                end = rule.get("ExpireDate") or datetime.max.replace(tzinfo=run.now().tzinfo)
-                for alarm in rule.get("MuteTargets", {}).get("AlarmNames", ()):
-                    found[alarm] = max(end, found.get(alarm, end))
+        except NotFound:
+            continue  # deleted meanwhile
+        except Denied as error:
+            run.warn(f"mute rule '{name}' cannot be read, so whom it silences is not known: {error}")
+            continue
+        end = _muted_until(rule, run.now())
+        if end is not None:
+            for alarm in rule.get("MuteTargets", {}).get("AlarmNames", ()):
+                found.setdefault(alarm, {})[name] = end
     return found
+
+
+def _muted_until(rule: dict[str, Any], now: datetime) -> datetime | None:
+    """Return when the muting that a rule does now ends; of a schedule that cannot be read, when the rule does."""
+    schedule, last = rule["Rule"]["Schedule"], rule.get("ExpireDate")
+    try:
+        zone = ZoneInfo(schedule.get("Timezone") or "UTC")
+        parsed = parse_mute_schedule(schedule["Expression"], schedule["Duration"])
+        begin = rule.get("StartDate") or datetime.fromtimestamp(0, UTC)
+        found = parsed.muted_until(now, zone=zone, begin=begin, end=last)
+    except (BadSchedule, ZoneInfoNotFoundError):
+        return last or datetime.max.replace(tzinfo=UTC)
+    return None if found is None else found.astimezone(UTC)
 
 
 def _is_tracking(alarm: dict[str, Any]) -> bool:
     return str(alarm["AlarmName"]).startswith(_TRACKING)
 
 
-def _alarm(one: dict[str, Any], silenced: dict[str, datetime]) -> Alarm:
-    until = silenced.get(one["AlarmName"])
+def _alarm(one: dict[str, Any], silenced: dict[str, dict[str, datetime]]) -> Alarm:
+    until = max(silenced.get(one["AlarmName"], {}).values(), default=None)
     actions = [*one.get("AlarmActions", ()), *one.get("OKActions", ()), *one.get("InsufficientDataActions", ())]
     return Alarm(
         name=one["AlarmName"],

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from miyabi.model.metrics import AlarmState
-
 
 @dataclass(frozen=True, slots=True)
 class Suppressor:
@@ -17,9 +15,9 @@ class Suppressor:
 
     in_alarm: bool
     ended_at: datetime | None
-    """When it last left ALARM."""
+    """When it left ALARM after it had held actions back."""
     wait: timedelta
-    """How long it is waited for after the composite alarm went into ALARM."""
+    """How long it is waited for after the composite alarm's transition."""
     extension: timedelta
     """How long actions are held back after it left ALARM."""
 
@@ -34,18 +32,19 @@ class Verdict:
     reason: str | None = None
 
 
-def judge_actions(
-    state: AlarmState, acted_on: AlarmState, entered_at: datetime, suppressor: Suppressor | None, *, now: datetime
-) -> Verdict:
-    """Return whether to take the actions of a state. acted_on: the state whose actions were taken last."""
-    if state is acted_on:
-        return Verdict(act=False)
+def judge_actions(entered_at: datetime, suppressor: Suppressor | None, *, now: datetime) -> Verdict:
+    """Return whether to take the actions of a transition, into whatever state, that nobody acted on yet.
+
+    A further transition has a wait period of its own: the one before, or the extension period, is discarded.
+    """
     if suppressor is None:
         return Verdict(act=True)
     if suppressor.in_alarm:
         return Verdict(act=False, suppressed_by="Alarm", reason="The suppressor alarm is in ALARM.")
-    if suppressor.ended_at is not None and now < (until := suppressor.ended_at + suppressor.extension):
-        return Verdict(act=False, suppressed_by="ExtensionPeriod", reason=f"The extension period ends at {until:%X}.")
-    if state is AlarmState.ALARM and now < (until := entered_at + suppressor.wait):
-        return Verdict(act=False, suppressed_by="WaitPeriod", reason=f"The wait period ends at {until:%X}.")
+    if suppressor.ended_at is not None and entered_at <= suppressor.ended_at:
+        word, name, until = "ExtensionPeriod", "extension", suppressor.ended_at + suppressor.extension
+    else:
+        word, name, until = "WaitPeriod", "wait", entered_at + suppressor.wait
+    if now < until:
+        return Verdict(act=False, suppressed_by=word, reason=f"The {name} period ends at {until:%X}.")
     return Verdict(act=True)

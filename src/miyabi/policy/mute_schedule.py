@@ -12,7 +12,7 @@ from typing import Final
 
 from miyabi.policy.schedule import At, BadSchedule, Schedule, next_due, parse_schedule
 
-_DURATION: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+_DURATION: Final = re.compile(r"P(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,5})M)?)?")
 _AT: Final = re.compile(r"at\(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}\)")
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=15)
 

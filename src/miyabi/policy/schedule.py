@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+_YEARS = range(1970, 2200)
+_LONGEST = timedelta(days=366 * len(_YEARS))
 _FARTHEST_DAYS = 366 * 9
 """As far as an expression is looked ahead: 29 February may be eight years away."""
 
@@ -60,9 +62,14 @@ def parse_schedule(text: str) -> Schedule:
     if found is None:
         raise BadSchedule(f"'{text}' is neither at(...), rate(...) nor cron(...)")
     kind, inner = found[1], found[2].strip()
-    if kind == "at":
-        return _at(inner)
-    return _rate(inner) if kind == "rate" else _cron(inner)
+    try:
+        if kind == "at":
+            return _at(inner)
+        return _rate(inner) if kind == "rate" else _cron(inner)
+    except BadSchedule:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise BadSchedule(f"{kind}(...): a number in it is too large") from error
 
 
 def next_due(
@@ -94,16 +101,22 @@ def next_due(
 
 def _at(inner: str) -> At:
     try:
-        return At(datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S"))  # noqa: DTZ007 - its zone is another parameter
+        local = datetime.strptime(inner, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - its zone is another parameter
     except ValueError as error:
         raise BadSchedule(f"at({inner}): not of the form at(yyyy-mm-ddThh:mm:ss)") from error
+    if local.year not in _YEARS:
+        raise BadSchedule(f"at({inner}): the year is not from {_YEARS[0]} to {_YEARS[-1]}")
+    return At(local)
 
 
 def _rate(inner: str) -> Rate:
     found = re.fullmatch(r"(\d+) +(minute|hour|day)(s?)", inner)
     if found is None or int(found[1]) == 0 or (found[1] == "1") == bool(found[3]):
         raise BadSchedule(f"rate({inner}): not of the form rate(1 minute), rate(5 hours), rate(2 days)")
-    return Rate(timedelta(seconds=int(found[1]) * _UNITS[found[2]]))
+    every = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    if every > _LONGEST:
+        raise BadSchedule(f"rate({inner}): longer than {len(_YEARS)} years")
+    return Rate(every)
 
 
 def _cron(inner: str) -> Cron:
@@ -119,7 +132,7 @@ def _cron(inner: str) -> Cron:
         days=days,
         months=_numbers(months, 1, 12, _MONTHS, 1),
         weekdays=weekdays,
-        years=_numbers(years, 1970, 2199),
+        years=_numbers(years, _YEARS[0], _YEARS[-1]),
     )
     _days_of_month(cron, 2024, 1)  # a day that cannot be read is found now, not when it is due
     return cron
@@ -135,7 +148,7 @@ def _numbers(text: str, low: int, high: int, names: list[str] | None = None, fir
             left, dash, right = span.partition("-")
             start = _number(left, names, first)
             stop = _number(right, names, first) if dash else (high if slash else start)
-        if not (low <= start <= high and low <= stop <= high) or (slash and not (step.isdigit() and int(step))):
+        if not (low <= start <= high and low <= stop <= high) or (slash and not (step.isdecimal() and int(step))):
             raise BadSchedule(f"'{part}' is not between {low} and {high}")
         wrapped = range(start, stop + 1) if start <= stop else [*range(start, high + 1), *range(low, stop + 1)]
         found.update(list(wrapped)[:: int(step) if slash else 1])
@@ -145,7 +158,7 @@ def _numbers(text: str, low: int, high: int, names: list[str] | None = None, fir
 def _number(text: str, names: list[str] | None, first: int) -> int:
     if names and text in names:
         return names.index(text) + first
-    if not text.isdigit():
+    if not text.isdecimal():
         raise BadSchedule(f"'{text}' is not a number")
     return int(text)
 
@@ -186,6 +199,8 @@ def _by_day(part: str, year: int, month: int, length: int) -> list[int]:
         return [_nearest_working_day(year, month, length, length)]
     if part.endswith("W"):
         wanted = _number(part[:-1], None, 0)
+        if not 1 <= wanted <= 31:
+            raise BadSchedule(f"'{part}' is not a day of the month")
         return [_nearest_working_day(year, month, wanted, length)] if wanted <= length else []
     return [day for day in _numbers(part, 1, 31) if day <= length]
 
@@ -209,7 +224,7 @@ def _by_weekday(part: str, year: int, month: int, length: int) -> list[int]:
         return of(_weekday(part[:-1]))[-1:]
     name, hash_, number = part.partition("#")
     if hash_:
-        if not number.isdigit() or not 1 <= int(number) <= 5:
+        if not number.isdecimal() or not 1 <= int(number) <= 5:
             raise BadSchedule(f"'{part}' is not of the form 3#2")
         return of(_weekday(name))[int(number) - 1 : int(number)]
     return [day for one in _numbers(part, 1, 7, _DAYS, 1) for day in of(one)]

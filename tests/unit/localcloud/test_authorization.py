@@ -138,6 +138,22 @@ def needed(service: str, operation: str, params: dict[str, Any]) -> list[str]:
             [f"cloudwatch:SetAlarmState arn:aws:cloudwatch:{HERE}:alarm:a"],
         ),
         (
+            "monitoring",
+            "PutAlarmMuteRule",
+            {"Name": "r", "MuteTargets": {"AlarmNames": ["a", "b"]}},
+            [
+                f"cloudwatch:PutAlarmMuteRule arn:aws:cloudwatch:{HERE}:{resource}"
+                for resource in ("alarm-mute-rule:r", "alarm:a", "alarm:b")
+            ],
+        ),
+        (
+            "monitoring",
+            "GetAlarmMuteRule",
+            {"AlarmMuteRuleName": "r"},
+            [f"cloudwatch:GetAlarmMuteRule arn:aws:cloudwatch:{HERE}:alarm-mute-rule:r"],
+        ),
+        ("monitoring", "ListAlarmMuteRules", {}, ["cloudwatch:ListAlarmMuteRules *"]),
+        (
             "budgets",
             "DescribeBudget",
             {"BudgetName": "b"},

@@ -57,6 +57,9 @@ def test_a_rule_that_mutes_never_again_is_over() -> None:
         ("at(2026-01-05T14:00)", "PT30S"),
         ("at(2026-01-05T14:00)", "P16D"),
         ("at(2026-01-05T14:00)", "soon"),
+        ("at(2026-01-05T14:00)", f"P{'9' * 20}D"),
+        ("at(9999-12-31T23:59)", "PT30M"),
+        ("at(0001-01-01T00:00)", "PT30M"),
     ],
 )
 def test_what_cannot_be_read_is_refused(expression: str, duration: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,11 +69,36 @@ def test_nothing_is_due_after_the_end() -> None:
         "cron(0 9 ? * 2#6 *)",
         "cron(x 9 * * ? *)",
         "cron(0/0 9 * * ? *)",
+        "cron(0 0 0W * ? *)",
+        "cron(0 0 32W * ? *)",
+        "cron(\u00b2 0 * * ? *)",
+        f"cron(0 {'9' * 5000} * * ? *)",
+        "at(9999-12-31T23:59:00)",
+        "at(0001-01-01T00:00:00)",
+        "rate(99999999999999999999 days)",
+        "rate(999999999 days)",
+        f"rate({'9' * 5000} minutes)",
     ],
 )
 def test_what_is_no_schedule_is_refused(text: str) -> None:
     with pytest.raises(BadSchedule):
         parse_schedule(text)
+
+
+_CRON_FIELD = st.text("0123456789*?/-,#LWMONJA", min_size=1, max_size=4)
+
+
+@given(
+    st.one_of(
+        st.lists(_CRON_FIELD, min_size=6, max_size=6).map(lambda fields: f"cron({' '.join(fields)})"),
+        st.datetimes().map(lambda at: f"at({at:%Y-%m-%dT%H:%M:%S})"),
+        st.integers(0, 10**30).map(lambda number: f"rate({number} days)"),
+    ),
+    st.sampled_from(["UTC", "America/Los_Angeles", "Pacific/Auckland"]),
+)
+def test_whatever_is_accepted_can_be_asked_when_it_is_due(text: str, zone: str) -> None:
+    with contextlib.suppress(BadSchedule):
+        due(text, zone=zone)
 
 
 @given(

@@ -73,10 +73,17 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
+  # Others' rules silence alarms too.
+  statement {
+    sid       = "SeeWhatIsSilenced"
+    actions   = ["cloudwatch:GetAlarmMuteRule"]
+    resources = ["arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm-mute-rule:*"]
+  }
+
   # A mute rule and the alarm that it silences are both asked about.
   statement {
     sid     = "SilenceAlarms"
-    actions = ["cloudwatch:DeleteAlarmMuteRule", "cloudwatch:GetAlarmMuteRule", "cloudwatch:PutAlarmMuteRule"]
+    actions = ["cloudwatch:DeleteAlarmMuteRule", "cloudwatch:PutAlarmMuteRule"]
     resources = [
       "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm-mute-rule:miyabi-silence-*",
       "arn:aws:cloudwatch:${var.region}:${var.account_id}:alarm:*",

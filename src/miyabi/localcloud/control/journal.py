@@ -34,7 +34,16 @@ from miyabi.environment.home import write_private
 from miyabi.localcloud.control import snapshot
 from miyabi.localcloud.control.api_error import Answer, ApiError
 from miyabi.localcloud.control.calls import Call, call_of, invocation_of, refuse_malformed, retry_key
-from miyabi.localcloud.control.journal_entries import AFRESH, FORMAT, Entry, Header, Made, decoded, digest_of
+from miyabi.localcloud.control.journal_entries import (
+    AFRESH,
+    FORMAT,
+    SUBSCRIBERS_APART,
+    Entry,
+    Header,
+    Made,
+    decoded,
+    digest_of,
+)
 from miyabi.localcloud.control.journal_file import JournalFile, sync_directory
 from miyabi.localcloud.control.journal_layout import JournalLayout
 from miyabi.localcloud.control.stock import StockServices, backend_name, ignore
@@ -236,7 +245,11 @@ class Journal:
         request.environ["RAW_URI"] = entry.target
         call = call_of(request, entry.service)
         name = backend_name(entry.service, entry.region)
-        answer, _ = self._execute(request, call, name, entry.region, entry.seed, entry.at)
+        before = SUBSCRIBERS_APART.set(entry.apart)
+        try:
+            answer, _ = self._execute(request, call, name, entry.region, entry.seed, entry.at)
+        finally:
+            SUBSCRIBERS_APART.reset(before)
         self._stock.randomness.take_keys()
         if entry.digest and digest_of(answer) != entry.digest:
             raise Internal(
@@ -290,6 +303,7 @@ class Journal:
             body=body or self._keep(request.get_data()),
             digest=digest,
             keys=self._stock.randomness.take_keys(),
+            apart=SUBSCRIBERS_APART.get(),
         )
 
     def _write(self, entry: Callable[[], Entry | Made]) -> None:

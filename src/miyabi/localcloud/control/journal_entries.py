@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,6 +15,8 @@ from miyabi.model.errors import Internal
 
 FORMAT = 2
 AFRESH = "or start afresh with `miyabi destroy --force`"
+SUBSCRIBERS_APART: Final = ContextVar("SUBSCRIBERS_APART", default=True)
+"""Whether a subscriber of SNS that fails concerns itself alone; in entries that do not say so the publisher failed."""
 _WORDS = re.compile(rb"[\w./+=:-]+")
 
 
@@ -50,6 +53,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, tag="call"):
     digest: str = ""
     """Empty for a read that made a backend: nothing depends on what it answered."""
     keys: tuple[str, ...] = ()
+    apart: bool = False
+    """What `SUBSCRIBERS_APART` was."""
 
 
 def digest_of(answer: Answer) -> str:

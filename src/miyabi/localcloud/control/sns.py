@@ -7,13 +7,20 @@ mail is put down in `Undelivered.outgoing`, where there is one: the control plan
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
+from moto.moto_api._internal import mock_random
 from moto.sns import urls
-from moto.sns.models import SNSBackend, Subscription
+from moto.sns.exceptions import InvalidParameterValue
+from moto.sns.models import SNSBackend, Subscription, Topic
+
+from miyabi.localcloud.control.journal_entries import SUBSCRIBERS_APART
+
+log = logging.getLogger(__name__)
 
 _SENT_OUT = {"http", "https", "lambda", "email", "email-json"}
 _MAIL = {"email", "email-json"}
@@ -70,6 +77,42 @@ class Recorded(Subscription):
         )
 
 
+class Spreading(Topic):
+    """A topic whose subscribers do not concern each other nor the publisher; it remembers no message."""
+
+    def publish(
+        self,
+        message: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> str:
+        """Give a message to each subscriber; return its id."""
+        self.sent_notifications.clear()  # of a snapshot
+        message_id = str(mock_random.uuid4())
+        for subscription in self.sns_backend.list_subscriptions_by_topic(topic_arn=self.arn)[0]:
+            try:
+                subscription.publish(
+                    message,
+                    message_id,
+                    subject=subject,
+                    message_attributes=message_attributes,
+                    group_id=group_id,
+                    deduplication_id=deduplication_id,
+                    message_structure=message_structure,
+                )
+            except InvalidParameterValue:
+                raise  # the message's own fault
+            except Exception as error:
+                if not SUBSCRIBERS_APART.get():
+                    raise
+                if Undelivered.outgoing is not None:
+                    log.warning("a message of %s did not reach %s: %s", self.arn, subscription.endpoint, error)
+        return message_id
+
+
 class Undelivered(SNSBackend):
     """SNS without deliveries that leave the process by themselves."""
 
@@ -78,6 +121,12 @@ class Undelivered(SNSBackend):
     @property
     def _url_module(self) -> ModuleType:
         return urls  # moto derives it from the name of the backend's module
+
+    def get_topic(self, arn: str) -> Topic:
+        """Return the topic, whoever made it, as one that keeps its subscribers apart."""
+        topic = super().get_topic(arn)
+        topic.__class__ = Spreading  # type: ignore[type-abstract]
+        return topic
 
     def subscribe(self, topic_arn: str, endpoint: str, protocol: str) -> Subscription:
         """Add a subscription, one that only records where the endpoint is outside."""

@@ -48,6 +48,20 @@ class Store:
                 self.connection.execute("ROLLBACK")
             raise
 
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Take back what was done inside where it fails; the transaction around it can go on."""
+        with self.transaction():
+            self.connection.execute("SAVEPOINT part")
+            try:
+                yield
+            except BaseException:
+                if self.connection.in_transaction:  # a full disk may have ended it already
+                    self.connection.execute("ROLLBACK TO part")
+                    self.connection.execute("RELEASE part")
+                raise
+            self.connection.execute("RELEASE part")
+
     def close(self) -> None:
         """Fold the write-ahead log in and close the file."""
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

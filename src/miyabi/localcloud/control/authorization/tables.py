@@ -183,6 +183,8 @@ TEMPLATES: dict[str, Templates] = {
         "PutMetricAlarm SetAlarmState PutCompositeAlarm": (f"{_CW}alarm:{{AlarmName}}",),
         "DescribeAlarmHistory": (f"{_CW}alarm:{{AlarmName=*}}",),
         "DeleteAlarms EnableAlarmActions DisableAlarmActions": (f"{_CW}alarm:{{AlarmNames}}",),
+        "GetAlarmMuteRule DeleteAlarmMuteRule": (f"{_CW}alarm-mute-rule:{{AlarmMuteRuleName}}",),
+        "PutAlarmMuteRule": (f"{_CW}alarm-mute-rule:{{Name}}", f"{_CW}alarm:{{MuteTargets.AlarmNames}}"),
         "GetDashboard PutDashboard": ("arn:aws:cloudwatch::{account}:dashboard/{DashboardName}",),
         "DeleteDashboards": ("arn:aws:cloudwatch::{account}:dashboard/{DashboardNames}",),
         "TagResource UntagResource ListTagsForResource": ("{ResourceARN}",),

@@ -38,6 +38,7 @@ def metric_alarm(caller: Caller, params: Params, before: Alarm | None) -> Metric
         standing=_standing(before, caller.now),
         configured_at=caller.now,
         tags=_tags(params) if before is None else before.tags,
+        muted_from=_muted_from(before),
     )
     _check_span(alarm)
     return alarm
@@ -54,6 +55,7 @@ def composite_alarm(caller: Caller, params: Params, before: Alarm | None) -> Com
     if (suppressor is None) != (periods == (None, None)) or (suppressor and None in periods):
         raise _invalid("ActionsSuppressor needs ActionsSuppressorWaitPeriod and ActionsSuppressorExtensionPeriod.")
     known = before if isinstance(before, CompositeAlarm) else None
+    held = known if known and known.suppressor == suppressor else None
     return CompositeAlarm(
         name=params["AlarmName"],
         arn=_arn(caller, params["AlarmName"]),
@@ -66,7 +68,10 @@ def composite_alarm(caller: Caller, params: Params, before: Alarm | None) -> Com
         suppressor=suppressor,
         wait_seconds=periods[0] or 0,
         extension_seconds=periods[1] or 0,
-        acted_on=known.acted_on if known else AlarmState.INSUFFICIENT_DATA,
+        suppressed_by=held.suppressed_by if held else None,
+        suppressed_reason=held.suppressed_reason if held else None,
+        suppressor_ended_at=held.suppressor_ended_at if held else None,
+        unacted_from=known.unacted_from if known else None,
         tags=_tags(params) if before is None else before.tags,
     )
 
@@ -97,6 +102,7 @@ def tracking_alarm(
         standing=_standing(before, caller.now),
         configured_at=caller.now,
         tags=before.tags if before else {},
+        muted_from=_muted_from(before),
     )
 
 
@@ -176,6 +182,10 @@ def _standing(before: Alarm | None, now: datetime) -> Standing:
     if before is not None:
         return before.standing
     return Standing(AlarmState.INSUFFICIENT_DATA, "Unchecked: Initial alarm creation", "", now, now)
+
+
+def _muted_from(before: Alarm | None) -> AlarmState | None:
+    return before.muted_from if isinstance(before, MetricAlarm) else None
 
 
 def _arn(caller: Caller, name: str) -> str:

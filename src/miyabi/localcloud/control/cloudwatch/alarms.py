@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from miyabi.localcloud.control.cloudwatch import alarm_settings, asked
+from miyabi.localcloud.control.cloudwatch.composites import Composites
 from miyabi.localcloud.control.cloudwatch.data import Metrics
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase
 from miyabi.localcloud.control.cloudwatch.described import configuration_change, described, described_history
 from miyabi.localcloud.control.cloudwatch.mutes import MuteOperations
 from miyabi.localcloud.control.cloudwatch.paging import page
-from miyabi.localcloud.control.cloudwatch.tables import Alarm, AlarmTables, type_of
+from miyabi.localcloud.control.cloudwatch.tables import Alarm, AlarmTables, children_of, type_of
 from miyabi.localcloud.control.cloudwatch.transitions import Transitions
 from miyabi.localcloud.control.service import ApiError, Caller, Params, Result
 from miyabi.model.alarms import CompositeAlarm, MetricAlarm
@@ -45,6 +46,7 @@ class CloudWatch(MuteOperations, Metrics):
         super().__init__(database, tempo, clock)
         self.alarms = tables
         self.transitions = transitions
+        self.composites = Composites(tables, transitions, tempo)
         self.mutes = transitions.mutes
         self._on_change = on_change
 
@@ -74,12 +76,25 @@ class CloudWatch(MuteOperations, Metrics):
         return {}
 
     def delete_alarms(self, caller: Caller, params: Params) -> Result:
-        """Delete alarms; ResourceNotFound where one does not exist, and then none is deleted."""
+        """Delete alarms; names of none are passed over, ResourceNotFound where there is no other.
+
+        ValidationError, and then none is deleted: two composite alarms, or one that another's rule names.
+        """
         names = params["AlarmNames"]
         if len(names) > _MOST_DELETED:
             raise ApiError("ValidationError", f"At most {_MOST_DELETED} alarms can be deleted at once.")
-        for alarm in [self.alarms.require(caller.region, name) for name in names]:
+        named = {alarm.name: alarm for name in names if (alarm := self.alarms.find(caller.region, name)) is not None}
+        if sum(isinstance(alarm, CompositeAlarm) for alarm in named.values()) > 1:
+            raise ApiError("ValidationError", "At most one composite alarm can be deleted at once.")
+        others = [one for one in self.alarms.composite.list(caller.region) if one.name not in named]
+        if needed := named.keys() & {name for one in others for name in children_of(one)}:
+            raise ApiError(
+                "ValidationError", f"Cannot delete {min(needed)} as there are composite alarm(s) depending on it."
+            )
+        for alarm in named.values():
             self._delete(caller, alarm)
+        if not named:
+            raise ApiError("ResourceNotFound", f"Unknown alarms {', '.join(names)}")
         return {}
 
     def describe_alarms(self, caller: Caller, params: Params) -> Result:
@@ -112,8 +127,11 @@ class CloudWatch(MuteOperations, Metrics):
         return {"MetricAlarms": found}
 
     def describe_alarm_history(self, caller: Caller, params: Params) -> Result:
-        """Describe what happened to alarms in the last 30 days, newest first unless asked otherwise."""
-        types = params.get("AlarmTypes") or ["MetricAlarm", "CompositeAlarm"]
+        """Describe what happened to alarms in the last 30 days, newest first unless asked otherwise.
+
+        To composite ones only where AlarmTypes asks for them.
+        """
+        types = params.get("AlarmTypes") or ["MetricAlarm"]
         begin, end = (asked.instant(params[name]) if params.get(name) else None for name in ("StartDate", "EndDate"))
         rows = [
             item
@@ -130,7 +148,10 @@ class CloudWatch(MuteOperations, Metrics):
         return {"AlarmHistoryItems": [described_history(item) for item in shown], **token}
 
     def set_alarm_state(self, caller: Caller, params: Params) -> Result:
-        """Set an alarm's state until its next evaluation; its actions are taken as after any transition."""
+        """Set an alarm's state until its next evaluation; its actions are taken as after any transition.
+
+        A composite alarm is evaluated when the state of one that its rule names changes, or its settings do.
+        """
         alarm = self.alarms.require(caller.region, params["AlarmName"])
         data = params.get("StateReasonData") or ""
         try:
@@ -138,7 +159,11 @@ class CloudWatch(MuteOperations, Metrics):
         except ValueError as error:
             raise ApiError("InvalidFormat", f"StateReasonData is not JSON: {error}") from error
         state = AlarmState(params["StateValue"])
-        self.transitions.enter(caller.region, alarm, state, params["StateReason"], data, caller.now)
+        reason = params["StateReason"]
+        if isinstance(alarm, CompositeAlarm):
+            self.composites.set_state(caller.region, alarm, state, reason, data, caller.now)
+        else:
+            self.transitions.enter(caller.region, alarm, state, reason, data, caller.now)
         self._on_change()
         return {}
 

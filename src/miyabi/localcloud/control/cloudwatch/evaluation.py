@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.described import json_time
 from miyabi.localcloud.control.cloudwatch.reading import MetricReader
+from miyabi.localcloud.control.cloudwatch.tables import Alarm
 from miyabi.model.alarms import CompositeAlarm, MetricAlarm
-from miyabi.model.metrics import AlarmState
-from miyabi.policy.action_suppression import Suppressor, judge_actions
-from miyabi.policy.alarm_rule import holds, parse_rule
 from miyabi.policy.alarm_state import evaluation_range, next_state
 from miyabi.policy.metric_math import BadExpression
 from miyabi.policy.metric_math.values import Line
@@ -31,7 +30,8 @@ class Evaluation:
 
     def __init__(self, cloudwatch: CloudWatch) -> None:
         self._cloudwatch = cloudwatch
-        self._broken: set[tuple[str, str]] = set()
+        self._broken: dict[tuple[str, str, str], str] = {}
+        """What cannot be done with an alarm, and why: it is logged once."""
         self.newest: dict[tuple[str, str], float | None] = {}
         """The newest datapoint of each alarm, by region and name; None = missing."""
 
@@ -46,7 +46,8 @@ class Evaluation:
             reader = MetricReader(self._cloudwatch.database, region, own=self._cloudwatch.tempo.speed > 1)
             for alarm in tables.metric.list(region):
                 if cadence_of(alarm) == cadence:
-                    self._evaluate(region, alarm, reader, boundary, now)
+                    with self._apart(region, alarm, "evaluated"):
+                        self._evaluate(region, alarm, reader, boundary, now)
 
     def compose(self, now: datetime) -> bool:
         """Bring composite alarms to what their rules say now, and take actions that were held back and are due.
@@ -57,26 +58,44 @@ class Evaluation:
         held_back = False
         for region in tables.metric.regions():
             for alarm in tables.metric.list(region):
-                self._cloudwatch.transitions.unmute(region, alarm, now)
-                held_back = held_back or alarm.muted_from is not None
+                if alarm.muted_from is None:
+                    continue
+                held_back = True
+                with self._apart(region, alarm, "unmuted"):
+                    self._cloudwatch.transitions.unmute(region, alarm, now)
         for region in tables.composite.regions():
+            stopped = self._cloudwatch.composites.on_cycles(region)
             for _ in range(_PASSES):
-                changed = [self._compose(region, alarm, now) for alarm in tables.composite.list(region)]
+                composites = [alarm for alarm in tables.composite.list(region) if alarm.name not in stopped]
+                changed = [self._compose(region, alarm, now) for alarm in composites]
                 if not any(changed):
                     break
-            waiting = [self._act(region, alarm, now) for alarm in tables.composite.list(region)]
-            held_back = held_back or any(waiting)
+            for composite in tables.composite.list(region):
+                with self._apart(region, composite, "acted on"):
+                    held_back = self._cloudwatch.composites.act(region, composite, now) or held_back
         return held_back
 
-    def _evaluate(self, region: str, alarm: MetricAlarm, reader: MetricReader, boundary: int, now: datetime) -> None:
+    @contextlib.contextmanager
+    def _apart(self, region: str, alarm: Alarm, done: str) -> Iterator[None]:
+        """Let a failure inside concern this alarm alone: what was written for it is taken back."""
+        key, store = (region, alarm.name, done), self._cloudwatch.alarms.store
         try:
-            points = datapoints(alarm, reader, boundary)
-        except BadExpression as error:
-            if (region, alarm.name) not in self._broken:
-                log.warning("the alarm %s cannot be evaluated: %s", alarm.name, error)
-                self._broken.add((region, alarm.name))
-            return
-        self._broken.discard((region, alarm.name))
+            with store.savepoint():
+                yield
+        except Exception as error:
+            if isinstance(error, sqlite3.Error) and not store.connection.in_transaction:
+                raise  # a full disk has ended what the others wrote too
+            text = f"{type(error).__name__}: {error}"
+            if self._broken.get(key) != text:
+                known = isinstance(error, BadExpression)
+                log.warning("the alarm %s cannot be %s: %s", alarm.name, done, text, exc_info=None if known else error)
+            self._broken[key] = text
+        else:
+            self._broken.pop(key, None)
+
+    def _evaluate(self, region: str, alarm: MetricAlarm, reader: MetricReader, boundary: int, now: datetime) -> None:
+        self.newest.pop((region, alarm.name), None)
+        points = datapoints(alarm, reader, boundary)
         self.newest[region, alarm.name] = points[-1]
         found = next_state(alarm.rule, points, current=alarm.standing.state)
         if found.state is alarm.standing.state:
@@ -86,43 +105,9 @@ class Evaluation:
 
     def _compose(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
         """Return whether its state changed."""
-        tables = self._cloudwatch.alarms
-        holding = holds(parse_rule(alarm.expression), lambda name: tables.state_of(region, name))
-        state = AlarmState.ALARM if holding else AlarmState.OK
-        if state is alarm.standing.state:
-            return False
-        reason = f"The alarm rule {alarm.expression} is {'true' if holding else 'false'}."
-        self._cloudwatch.transitions.enter(region, alarm, state, reason, "", now)
-        return True
-
-    def _act(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
-        """Take the actions that are due; return whether some are held back until later."""
-        tables, tempo = self._cloudwatch.alarms, self._cloudwatch.tempo
-        suppressor = None
-        ended_at = alarm.suppressor_ended_at
-        if alarm.suppressor is not None:
-            found = tables.find(region, alarm.suppressor)
-            in_alarm = found is not None and found.standing.state is AlarmState.ALARM
-            if alarm.suppressed_by == "Alarm" and not in_alarm:
-                ended_at = found.standing.transitioned_at if found is not None else now
-            wait, extension = (timedelta(seconds=one) for one in (alarm.wait_seconds, alarm.extension_seconds))
-            suppressor = Suppressor(in_alarm, ended_at, tempo.shortened(wait), tempo.shortened(extension))
-        standing = alarm.standing
-        if self._cloudwatch.mutes.muted_until(region, alarm.name, now) is not None:
-            return True
-        verdict = judge_actions(standing.state, alarm.acted_on, standing.transitioned_at, suppressor, now=now)
-        after = dataclasses.replace(
-            alarm,
-            suppressed_by=verdict.suppressed_by,
-            suppressed_reason=verdict.reason,
-            suppressor_ended_at=ended_at,
-            acted_on=standing.state if verdict.act else alarm.acted_on,
-        )
-        if after != alarm:
-            tables.put(region, after)
-        if verdict.act:
-            self._cloudwatch.transitions.act(region, after, alarm.acted_on, now)
-        return verdict.suppressed_by in {"WaitPeriod", "ExtensionPeriod"}
+        with self._apart(region, alarm, "evaluated"):
+            return self._cloudwatch.composites.evaluate(region, alarm, now)
+        return False
 
 
 def cadence_of(alarm: MetricAlarm) -> int:

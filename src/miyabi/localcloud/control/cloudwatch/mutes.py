@@ -53,8 +53,10 @@ class MuteOperations:
             begins_at=asked.instant(params["StartDate"]) if params.get("StartDate") else None,
             expires_at=asked.instant(params["ExpireDate"]) if params.get("ExpireDate") else None,
         )
-        _schedule_of(rule)
-        _zone(rule)
+        try:
+            _summary(rule, caller.now)  # what cannot be told now would stop whoever asks later
+        except OverflowError as error:
+            raise ApiError("ValidationError", "The rule's dates are too far away.") from error
         self.mutes.rules.put(caller.region, rule.name, rule)
         self.changed()
         return {}
@@ -108,7 +110,7 @@ def _zone(rule: MuteRule) -> Any:
         return UTC
     try:
         return ZoneInfo(rule.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ApiError("ValidationError", f"Unknown time zone: {rule.timezone}") from error
 
 

@@ -12,6 +12,7 @@ from miyabi.localcloud.control.service import ApiError
 from miyabi.localcloud.control.store import Store, Table
 from miyabi.model.alarms import CompositeAlarm, HistoryItem, MetricAlarm
 from miyabi.model.metrics import AlarmState
+from miyabi.policy.alarm_rule import BadRule, alarms_in, parse_rule
 
 Alarm = MetricAlarm | CompositeAlarm
 HISTORY_KEPT = timedelta(days=30)
@@ -29,7 +30,7 @@ class AlarmTables:
 
     def find(self, region: str, name_or_arn: str) -> Alarm | None:
         """Return the alarm, or None."""
-        name = name_or_arn.partition(":alarm:")[2] if name_or_arn.startswith("arn:") else name_or_arn
+        name = name_of(name_or_arn)
         return self.metric.get(region, name) or self.composite.get(region, name)
 
     def require(self, region: str, name_or_arn: str) -> Alarm:
@@ -80,6 +81,19 @@ class AlarmTables:
                 if item.at >= now - HISTORY_KEPT:
                     break
                 self.history.delete(region, item.key)
+
+
+def name_of(name_or_arn: str) -> str:
+    """Return an alarm's name."""
+    return name_or_arn.partition(":alarm:")[2] if name_or_arn.startswith("arn:") else name_or_arn
+
+
+def children_of(alarm: CompositeAlarm) -> set[str]:
+    """Return the names of the alarms that a rule is on; none where it cannot be read."""
+    try:
+        return {name_of(one) for one in alarms_in(parse_rule(alarm.expression))}
+    except BadRule:
+        return set()
 
 
 def type_of(alarm: Alarm) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -49,6 +50,8 @@ class Transitions:
             return alarm
         since = now if changed else old.transitioned_at
         alarm = dataclasses.replace(alarm, standing=Standing(state, reason, data, now, since))
+        if changed and isinstance(alarm, CompositeAlarm):
+            alarm = dataclasses.replace(alarm, unacted_from=old.state)
         self._tables.put(region, alarm)
         if changed:
             self._note_change(region, alarm, old, now)
@@ -98,6 +101,12 @@ class Transitions:
         except ApiError as error:
             log.warning("the alarm %s could not tell %s: %s", alarm.name, arn, error.message)
             return f"{error.code}: {error.message}"
+        except sqlite3.Error:
+            raise  # nor can it be written down
+        except Exception as error:
+            # Those who were told before it cannot be untold: it must not make the transition happen again.
+            log.exception("the alarm %s could not tell %s", alarm.name, arn)
+            return f"InternalError: {error}"
         return None
 
     def _note_change(self, region: str, alarm: Alarm, old: Standing, now: datetime) -> None:

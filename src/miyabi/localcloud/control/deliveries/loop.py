@@ -70,8 +70,11 @@ class DeliveryLoop:
         message = row.message
         try:
             if message.protocol.startswith("email"):
+                try:
+                    content = mail(message, row.published_at)
+                except Exception as error:  # noqa: BLE001 - `email` raises whatever it stumbles over in an address
+                    return _NEVER, f"no mail can be written to {message.endpoint}: {type(error).__name__}: {error}"
                 name = f"{row.published_at:%Y-%m-%dT%H-%M-%S-%f}-{message.message_id}"
-                content = mail(message, row.published_at)
                 await asyncio.to_thread(put_mail, self._mail, message.endpoint, name, content)
                 return 200, ""
             headers, body = request(message, row.published_at)
