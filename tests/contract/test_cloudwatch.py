@@ -427,7 +427,8 @@ def day_read(served: Served, cloudwatch: Any) -> float:
 
     Seconds of the one worker thread's own time.
     """
-    begin = int(minute(1440).timestamp())
+    day = minute(1440)
+    begin = int(day.timestamp())
     for number in range(100):
         series = Series("us-west-2", SPACE, "Day", (("Service", f"s{number}"),), "Count")
         points = [(series, begin + 60 * one, 60, Sample.of(float(one))) for one in range(1440)]
@@ -439,8 +440,8 @@ def day_read(served: Served, cloudwatch: Any) -> float:
             cloudwatch,
             "Day",
             Dimensions=[{"Name": "Service", "Value": f"s{number}"}],
-            StartTime=minute(1440),
-            EndTime=minute(0),
+            StartTime=day,
+            EndTime=day + timedelta(days=1),
             Statistics=["Average"],
         )
         taken.append(served.on_worker(time.thread_time) - before)

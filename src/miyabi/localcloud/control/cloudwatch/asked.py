@@ -10,11 +10,10 @@ from typing import Any
 from miyabi.localcloud.control.api_error import ApiError, Params
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Sample
+from miyabi.policy.custom_metrics import takes_value
 from miyabi.policy.metric_math import BadExpression, parse
 from miyabi.policy.statistics import is_statistic
 
-_LARGEST = 2.0**360
-"""CloudWatch takes values from -2^360 to 2^360."""
 _SHORT_PERIODS = {1, 5, 10, 20, 30}
 _MOST_DIMENSIONS = 30
 _MOST_QUERIES = 500
@@ -89,7 +88,7 @@ def _sample(values: Sequence[tuple[float, float]]) -> Sample:
 
 def _number(given: Any) -> float:
     value = float(given)
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not takes_value(value):
         raise invalid(f"The value {given} for parameter MetricData.member.Value is invalid.")
     return value
 

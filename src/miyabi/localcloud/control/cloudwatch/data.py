@@ -16,6 +16,7 @@ from miyabi.localcloud.control.cloudwatch.reading import MetricReader
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Kind, Measurement, Sample
+from miyabi.policy.custom_metrics import takes_namespace
 from miyabi.policy.embedded_metrics import MARK, embedded_metrics
 from miyabi.policy.metric_math import BadExpression
 from miyabi.policy.metric_math.values import Line, Value
@@ -60,7 +61,7 @@ class Metrics(LiveService):
     def put_metric_data(self, caller: Caller, params: Params) -> Result:
         """Take samples of the caller's own metrics."""
         namespace = params["Namespace"]
-        if namespace.upper().startswith("AWS/") or namespace.startswith(":"):
+        if not takes_namespace(namespace):
             raise invalid(f"The value {namespace} for parameter Namespace is invalid.")
         data = list(params.get("MetricData") or [])
         for entity in params.get("EntityMetricData") or []:
