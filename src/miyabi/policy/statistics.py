@@ -23,6 +23,11 @@ class UnknownStatistic(ValueError):
     """The statistic is none that is offered."""
 
 
+def is_period(seconds: int) -> bool:
+    """Say whether statistics are told over periods of that length."""
+    return seconds in {1, 5, 10, 20, 30} or (seconds > 0 and seconds % 60 == 0)
+
+
 def is_statistic(name: str) -> bool:
     """Say whether the statistic is offered."""
     match = _PERCENTILE.fullmatch(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Final
 
 from miyabi.policy.metric_math import functions
 from miyabi.policy.metric_math.parser import Array, BadExpression, Call, Name, Node, Number, Operation, Text, parse
-from miyabi.policy.metric_math.values import Line, Value
+from miyabi.policy.metric_math.values import Line, Value, worth
+from miyabi.policy.statistics import is_period
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "+": operator.add,
@@ -65,8 +65,13 @@ def evaluate(expression: Node | str, frame: Frame) -> Value:
             return [line for one in items for line in functions.lines(evaluate(one, frame))]
         case Operation(sign, left, right):
             return _operate(_OPERATORS[sign], evaluate(left, frame), evaluate(right, frame))
-        case Call():
-            return _call(node, frame)
+        case Call(function):
+            try:
+                return _call(node, frame)
+            except BadExpression:
+                raise
+            except (ValueError, ArithmeticError, TypeError) as error:
+                raise BadExpression(f"The arguments of {function} do not fit") from error
         case Text(value):
             raise BadExpression(f"The text '{value}' stands where a value is needed")
     raise BadExpression("The expression cannot be evaluated")
@@ -76,6 +81,8 @@ def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case 
     match call.function, call.arguments:
         case "SEARCH", (Text(text), Text(statistic), *rest):
             period = int(rest[0].value) if rest and isinstance(rest[0], Number) else frame.period
+            if not is_period(period):
+                raise BadExpression(f"The period {period} of SEARCH is not 1, 5, 10, 20, 30 or a multiple of 60")
             return list(frame.search(text, statistic, period))
         case "METRICS", ():
             return list(frame.metrics.values())
@@ -92,7 +99,7 @@ def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case 
             return functions.each(evaluate(filled, frame), lambda line: functions.fill_with(line, slots, value))
         case "TIME_SERIES", (one,):
             number = functions.number(evaluate(one, frame))
-            return Line("", dict.fromkeys(range(frame.begin, frame.end, frame.period), number))
+            return Line.of("", ((at, number) for at in range(frame.begin, frame.end, frame.period)))
         case "PERIOD", (_,):
             return float(frame.period)
         case "IF", (condition, yes, *no):
@@ -102,10 +109,7 @@ def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case 
     function = functions.PLAIN.get(call.function)
     if function is None:
         raise BadExpression(f"The function {call.function} is not offered, or not with these arguments")
-    try:
-        return function(*(evaluate(one, frame) for one in call.arguments))
-    except TypeError as error:
-        raise BadExpression(f"The arguments of {call.function} do not fit") from error
+    return function(*(evaluate(one, frame) for one in call.arguments))
 
 
 def _operate(act: Callable[[float, float], float], left: Value, right: Value) -> Value:
@@ -115,27 +119,12 @@ def _operate(act: Callable[[float, float], float], left: Value, right: Value) ->
         return [one for line in right for one in functions.lines(_operate(act, left, line))]
     match left, right:
         case Line(), Line():
-            common = left.points.keys() & right.points.keys()
-            pairs = {at: (left.points[at], right.points[at]) for at in sorted(common)}
-            return Line(left.label, _computed(act, pairs))
+            common = sorted(left.points.keys() & right.points.keys())
+            return Line.of(left.label, ((at, worth(act, left.points[at], right.points[at])) for at in common))
         case Line(), float():
-            return Line(left.label, _computed(act, {at: (value, right) for at, value in left.points.items()}))
+            return Line.of(left.label, ((at, worth(act, value, right)) for at, value in left.points.items()))
         case float(), Line():
-            return Line(right.label, _computed(act, {at: (left, value) for at, value in right.points.items()}))
+            return Line.of(right.label, ((at, worth(act, left, value)) for at, value in right.points.items()))
         case float(), float():
-            found = _computed(act, {0: (left, right)})
-            return found.get(0, math.nan)
+            return worth(act, left, right)
     raise BadExpression("The terms of an operator do not fit")
-
-
-def _computed(act: Callable[[float, float], float], pairs: Mapping[int, tuple[float, float]]) -> dict[int, float]:
-    """Return what is defined: a division by zero leaves no datapoint."""
-    found = {}
-    for at, (one, other) in pairs.items():
-        try:
-            value = float(act(one, other))
-        except (ZeroDivisionError, OverflowError, TypeError):  # TypeError: a power that is complex
-            continue
-        if math.isfinite(value):
-            found[at] = value
-    return found

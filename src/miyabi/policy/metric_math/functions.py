@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 from miyabi.policy.metric_math.parser import BadExpression
-from miyabi.policy.metric_math.values import Line, Value
+from miyabi.policy.metric_math.values import Line, Value, worth
 
 
 def lines(value: Value) -> list[Line]:
@@ -37,8 +37,7 @@ def each(value: Value, act: Callable[[Line], Line]) -> Value:
 def fill_with(line: Line, slots: Iterable[int], value: Value) -> Line:
     """Return the series with its missing periods filled by a number, or by another series."""
     other = value.points if isinstance(value, Line) else dict.fromkeys(slots, number(value))
-    missing = {at: one for at, one in other.items() if at not in line.points}
-    return Line(line.label, dict(sorted({**line.points, **missing}.items())))
+    return Line.of(line.label, sorted({**other, **line.points}.items()))
 
 
 def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
@@ -60,16 +59,22 @@ def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
 
 def choose(condition: Value, yes: Value, no: Value | None) -> Value:
     """Return for each period what the condition chooses; without an alternative nothing where it does not hold."""
+    nothing: Value = Line("", {})
+    no = nothing if no is None else no
     if isinstance(condition, float):
-        return (yes if condition else no) if no is not None else (yes if condition else Line("", {}))
+        if math.isnan(condition):
+            return math.nan if isinstance(yes, float) and isinstance(no, float) else nothing
+        return yes if condition else no
+    if any(isinstance(one, list) for one in (condition, yes, no)):
+        raise BadExpression("IF chooses between numbers and single time series")
     (judged,) = lines(condition)
-    found = {}
-    for at, held in judged.points.items():
-        chosen = yes if held else no
-        value = chosen.points.get(at) if isinstance(chosen, Line) else chosen
-        if isinstance(value, float):
-            found[at] = value
-    return Line(judged.label, found)
+    return Line.of(judged.label, ((at, _at(yes if held else no, at)) for at, held in judged.points.items()))
+
+
+def _at(value: Value, at: int) -> float:
+    if isinstance(value, Line):
+        return value.points.get(at, math.nan)
+    return number(value)
 
 
 def _reduced(act: Callable[[Sequence[float]], float]) -> Callable[[Value], Value]:
@@ -79,47 +84,41 @@ def _reduced(act: Callable[[Sequence[float]], float]) -> Callable[[Value], Value
         if isinstance(value, float):
             return value
         if isinstance(value, Line):
-            return float(act(list(value.points.values()))) if value.points else math.nan
+            return _over(act, list(value.points.values())) if value.points else math.nan
         columns: dict[int, list[float]] = {}
         for line in value:
             for at, one in line.points.items():
                 columns.setdefault(at, []).append(one)
-        return Line("", {at: float(act(columns[at])) for at in sorted(columns)})
+        return Line.of("", ((at, _over(act, columns[at])) for at in sorted(columns)))
 
     return reduce
+
+
+def _over(act: Callable[[Sequence[float]], float], values: Sequence[float]) -> float:
+    return worth(lambda *given: act(given), *values)
 
 
 def _mapped(act: Callable[[float], float]) -> Callable[[Value], Value]:
     def apply(value: Value) -> Value:
         if isinstance(value, float):
-            return float(act(value))
-        return each(value, lambda line: Line(line.label, _defined(line.points, act)))
+            return worth(act, value)
+        return each(value, lambda line: Line.of(line.label, ((at, worth(act, one)) for at, one in line.points.items())))
 
     return apply
 
 
-def _defined(points: Mapping[int, float], act: Callable[[float], float]) -> dict[int, float]:
-    found = {}
-    for at, value in points.items():
-        try:
-            found[at] = float(act(value))
-        except (ValueError, OverflowError):  # the logarithm of nothing
-            continue
-    return found
-
-
-def _steps(act: Callable[[int, float, int, float], float]) -> Callable[[Value], Value]:
+def _steps(act: Callable[[float, float, float, float], float]) -> Callable[[Value], Value]:
     """From the second datapoint on, something of it and of the one before."""
 
     def apply(value: Value) -> Value:
         return each(
             value,
-            lambda line: Line(
+            lambda line: Line.of(
                 line.label,
-                {
-                    after: act(before, one, after, other)
+                (
+                    (after, worth(act, before, one, after, other))
                     for (before, one), (after, other) in pairwise(line.points.items())
-                },
+                ),
             ),
         )
 
@@ -134,7 +133,7 @@ def _clocked(act: Callable[[datetime], float]) -> Callable[[Value], Value]:
 
 def _running_sum(value: Value) -> Value:
     return each(
-        value, lambda line: Line(line.label, dict(zip(line.points, accumulate(line.points.values()), strict=True)))
+        value, lambda line: Line.of(line.label, zip(line.points, accumulate(line.points.values()), strict=True))
     )
 
 

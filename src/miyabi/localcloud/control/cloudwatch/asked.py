@@ -12,9 +12,8 @@ from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Sample
 from miyabi.policy.custom_metrics import takes_value
 from miyabi.policy.metric_math import BadExpression, parse
-from miyabi.policy.statistics import is_statistic
+from miyabi.policy.statistics import is_period, is_statistic
 
-_SHORT_PERIODS = {1, 5, 10, 20, 30}
 _MOST_DIMENSIONS = 30
 _MOST_QUERIES = 500
 
@@ -46,7 +45,7 @@ def dimensions(given: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
 
 def period(given: int) -> int:
     """Return a period in seconds: 1, 5, 10, 20, 30 or a multiple of 60."""
-    if given in _SHORT_PERIODS or (given > 0 and given % 60 == 0):
+    if is_period(given):
         return given
     raise invalid(f"The value {given} for parameter Period is not 1, 5, 10, 20, 30 or a multiple of 60.")
 
