@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from miyabi.localcloud.control.cloudwatch import data
 from miyabi.localcloud.control.cloudwatch.database import Series
 from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
 from miyabi.model.metrics import Sample
@@ -194,6 +195,29 @@ def test_expressions_that_mean_nothing_are_refused(cloudwatch: Any, expression: 
     queries = [{"Id": "a", "Expression": expression}]
     given = {"MetricDataQueries": queries, "StartTime": minute(5), "EndTime": minute(1)}
     assert refused(cloudwatch.get_metric_data, **given) == "ValidationError"
+
+
+def test_a_range_since_1970_is_what_is_kept_at_most_and_not_filled_beyond_a_call_s_datapoints(cloudwatch: Any) -> None:
+    given = {"StartTime": datetime(1970, 1, 1, tzinfo=UTC), "EndTime": minute(0)}
+    by_hours = [{"Id": "a", "Expression": "TIME_SERIES(1)", "Period": 3600}]
+    (found,) = cloudwatch.get_metric_data(MetricDataQueries=by_hours, **given)["MetricDataResults"]
+    assert 455 * 24 <= len(found["Values"]) <= 455 * 24 + 2
+    by_minutes = [{"Id": "a", "Expression": "TIME_SERIES(1)"}]
+    assert refused(cloudwatch.get_metric_data, MetricDataQueries=by_minutes, **given) == "ValidationError"
+
+
+def test_what_would_keep_the_control_plane_for_long_is_refused(
+    cloudwatch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_MOST_VALUES", 100)
+    put(cloudwatch, "Much", {"Values": [float(value) for value in range(150)], "Timestamp": minute(3)})
+    metric = {"Namespace": SPACE, "MetricName": "Much", "Dimensions": DIMENSIONS}
+    queries = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "p50"}}]
+    given = {"MetricDataQueries": queries, "StartTime": minute(5), "EndTime": minute(0)}
+    assert refused(cloudwatch.get_metric_data, **given) == "ValidationError"
+    with pytest.raises(ClientError, match="InvalidParameterCombination"):
+        statistics(cloudwatch, "Much", Statistics=None, ExtendedStatistics=["p50"])
+    assert len(statistics(cloudwatch, "Much")) == 1
 
 
 def alarm(name: str, **given: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -111,6 +112,22 @@ def test_an_expression_that_means_nothing_is_refused(expression: str) -> None:
 
 def test_the_ids_of_an_expression_are_known() -> None:
     assert names_in(parse("IF(m1 > 2, [m2, m3], -e4)")) == {"m1", "m2", "m3", "e4"}
+
+
+@pytest.mark.parametrize("expression", ["TIME_SERIES(1)", "FILL(a, 0)", "FILL(a, REPEAT)"])
+def test_more_periods_than_a_call_may_return_are_not_filled(expression: str) -> None:
+    with pytest.raises(BadExpression, match="more than 100800 periods of 60 seconds"):
+        evaluate(expression, Frame(0, 10**9, 60, {}, {"a": A}))
+
+
+@pytest.mark.parametrize("way", ["REPEAT", "LINEAR"])
+def test_a_long_gap_is_filled_in_a_moment(way: str) -> None:
+    every_other = Line("a", dict.fromkeys(range(0, 100000 * 60, 120), 1.0))
+    before = time.thread_time()
+    found = evaluate(f"FILL(a, {way})", Frame(0, 100_000 * 60, 60, {}, {"a": every_other}))
+    assert time.thread_time() - before < 2
+    assert isinstance(found, Line)
+    assert len(found.points) >= 99_999
 
 
 terms = st.recursive(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from miyabi.model.metrics import Sample
-from miyabi.policy.statistics import UnknownStatistic, by_period, is_statistic, period_start, statistic
+from miyabi.policy.statistics import UnknownStatistic, is_statistic, statistic
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 values = st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=50)
 percents = st.integers(0, 1000).map(lambda tenths: tenths / 10)
 
@@ -59,13 +55,6 @@ def test_a_statistic_set_has_percentiles_only_where_its_values_are_certain() -> 
     assert statistic("Average", [Sample(3, 6, 1, 3), Sample.of(6)]) == 3
 
 
-def test_samples_fall_into_the_period_that_they_lie_in() -> None:
-    samples = [(NOON + timedelta(seconds=at), Sample.of(at)) for at in (61, 0, 59.9, 60)]
-    found = by_period(samples, MINUTE)
-    assert list(found) == [NOON, NOON + MINUTE]
-    assert [statistic("Sum", one) for one in found.values()] == [59.9, 121]
-
-
 @given(values)
 def test_every_percentile_is_a_value_and_they_rise(seen: list[float]) -> None:
     samples = [Sample.of(value) for value in seen]
@@ -90,11 +79,3 @@ def test_how_values_were_parted_into_samples_does_not_matter(parts: list[list[fl
         assert statistic(name, apart) == statistic(name, together)
     for name in ("Sum", "Average"):
         assert statistic(name, apart) == pytest.approx(statistic(name, together), abs=1e-6)
-
-
-@given(st.integers(0, 10**9), st.sampled_from([1, 10, 20, 60, 300, 86400]))
-def test_a_period_holds_its_instants_and_begins_at_a_whole_multiple(second: int, length: int) -> None:
-    instant, period = datetime.fromtimestamp(second, UTC), timedelta(seconds=length)
-    start = period_start(instant, period)
-    assert start <= instant < start + period
-    assert start.timestamp() % length == 0

@@ -28,6 +28,9 @@ _OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "||": lambda one, other: bool(one) or bool(other),
 }
 
+_MOST_SLOTS: Final = 100_800
+"""Datapoints that GetMetricData returns at most in one call."""
+
 Search = Callable[[str, str, int], Sequence[Line]]
 """Search text, statistic, period in seconds → the metrics found."""
 
@@ -49,6 +52,14 @@ class Frame:
     values: Mapping[str, Value] = field(default_factory=dict)
     """Everything that an id stands for: metrics and expressions that were evaluated before."""
     search: Search = _search_nothing
+
+    @property
+    def slots(self) -> range:
+        """The beginnings of all periods. BadExpression: they are more than a call may return."""
+        found = range(self.begin, self.end, self.period)
+        if len(found) > _MOST_SLOTS:
+            raise BadExpression(f"The time range has more than {_MOST_SLOTS} periods of {self.period} seconds")
+        return found
 
 
 def evaluate(expression: Node | str, frame: Frame) -> Value:
@@ -89,17 +100,17 @@ def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case 
         case "METRICS", (Text(text),):
             return [line for name, line in frame.metrics.items() if text in name]
         case "FILL", (filled, Name(word)) if word.upper() in {"REPEAT", "LINEAR"}:
-            slots = range(frame.begin, frame.end, frame.period)
+            slots = frame.slots
             return functions.each(
                 evaluate(filled, frame), lambda line: functions.fill_from_neighbours(line, slots, word.upper())
             )
         case "FILL", (filled, by):
             value = evaluate(by, frame)
-            slots = range(frame.begin, frame.end, frame.period)
+            slots = frame.slots
             return functions.each(evaluate(filled, frame), lambda line: functions.fill_with(line, slots, value))
         case "TIME_SERIES", (one,):
             number = functions.number(evaluate(one, frame))
-            return Line.of("", ((at, number) for at in range(frame.begin, frame.end, frame.period)))
+            return Line.of("", ((at, number) for at in frame.slots))
         case "PERIOD", (_,):
             return float(frame.period)
         case "IF", (condition, yes, *no):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
@@ -45,15 +46,16 @@ def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
     known = sorted(line.points)
     found = dict(line.points)
     for at in slots:
-        before = [one for one in known if one < at]
-        after = [one for one in known if one > at]
-        if at in found or not before:
+        place = bisect(known, at)
+        if at in found or place == 0:
             continue
+        before = known[place - 1]
         if way == "REPEAT":
-            found[at] = line.points[before[-1]]
-        elif after:
-            share = (at - before[-1]) / (after[0] - before[-1])
-            found[at] = line.points[before[-1]] * (1 - share) + line.points[after[0]] * share
+            found[at] = line.points[before]
+        elif place < len(known):
+            after = known[place]
+            share = (at - before) / (after - before)
+            found[at] = line.points[before] * (1 - share) + line.points[after] * share
     return Line(line.label, dict(sorted(found.items())))
 
 

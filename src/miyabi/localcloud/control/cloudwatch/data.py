@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from miyabi.localcloud.control.cloudwatch import asked
 from miyabi.localcloud.control.cloudwatch.asked import combination, invalid
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase, Series, sorted_dimensions
 from miyabi.localcloud.control.cloudwatch.paging import page, page_start
-from miyabi.localcloud.control.cloudwatch.reading import MetricReader
+from miyabi.localcloud.control.cloudwatch.reading import MetricReader, TooMuchData
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params, Result
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Kind, Measurement, Sample
@@ -26,9 +27,13 @@ _MOST_DATA = 1000
 _MOST_DATAPOINTS = 1440
 _PAGE = 500
 _MOST_RETURNED = 100_800
+_MOST_VALUES = 3_000_000
+"""About five seconds of the worker's time."""
+_KEPT = timedelta(days=455)
 _OLDEST, _NEWEST = timedelta(weeks=2), timedelta(hours=2)
 _LISTED = timedelta(weeks=2)
 _ACTIVE = timedelta(hours=3)
+_TOO_MUCH = "The request reads too much data at once. Ask for a shorter time range or for fewer metrics."
 _ROUNDINGS = ((timedelta(days=63), 3600), (timedelta(days=15), 300), (timedelta(), 60))
 
 
@@ -108,17 +113,20 @@ class Metrics(LiveService):
                 "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
             )
         held = asked.dimensions(params.get("Dimensions"))
-        reader = MetricReader(self.database, caller.region)
+        reader = MetricReader(self.database, caller.region, most_values=_MOST_VALUES)
         named = MetricStat(params["Namespace"], params["MetricName"], held, period, "Average", params.get("Unit"))
         points: list[Params] = []
-        for unit in dict.fromkeys(series.unit for series in reader.series(named)):
-            lines = {
-                name: reader.line(
-                    MetricStat(named.namespace, named.name, held, period, asked.statistic_name(name), unit), first, last
-                )
-                for name in names
-            }
-            points += _datapoints(lines, unit)
+        try:
+            for unit in dict.fromkeys(series.unit for series in reader.series(named)):
+                lines = {
+                    name: reader.line(
+                        dataclasses.replace(named, statistic=asked.statistic_name(name), unit=unit), first, last
+                    )
+                    for name in names
+                }
+                points += _datapoints(lines, unit)
+        except TooMuchData as error:
+            raise combination(_TOO_MUCH) from error
         return {"Label": params["MetricName"], "Datapoints": points}
 
     def get_metric_data(self, caller: Caller, params: Params) -> Result:
@@ -127,9 +135,12 @@ class Metrics(LiveService):
         begin, end = asked.instant(params["StartTime"]), asked.instant(params["EndTime"])
         if begin >= end:
             raise ApiError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
-        reader = MetricReader(self.database, caller.region)
+        begin = max(begin, caller.now - _KEPT)
+        reader = MetricReader(self.database, caller.region, most_values=_MOST_VALUES)
         try:
             values = reader.values(queries, int(begin.timestamp()), math.ceil(end.timestamp()), 60)
+        except TooMuchData as error:
+            raise ApiError("ValidationError", _TOO_MUCH) from error
         except BadExpression as error:
             raise ApiError("ValidationError", f"Error in expression: {error}") from error
         newest_first = params.get("ScanBy") != "TimestampAscending"

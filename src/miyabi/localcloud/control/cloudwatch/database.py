@@ -107,9 +107,10 @@ class MetricDatabase:
 
     def aggregate(
         self, series: Sequence[Series], begin: int, end: int, period: int
-    ) -> list[tuple[int, float, float, float, float]]:
-        """Return count, sum, minimum and maximum of each period that has any, by its number counted from begin."""
-        columns = f"(at - {begin}) / {period}, SUM(count), SUM(total), MIN(minimum), MAX(maximum)"
+    ) -> Iterator[tuple[int, float, float, float, float, int]]:
+        """Yield of each period that has samples its number counted from begin, their count, sum, minimum and maximum,
+        and in how many rows they are."""
+        columns = f"(at - {begin}) / {period}, SUM(count), SUM(total), MIN(minimum), MAX(maximum), COUNT(*)"
         return self._rows(columns, series, begin, end, "AND count > 0 GROUP BY 1 ORDER BY 1")
 
     def units(self, series: Series) -> list[Series]:
@@ -191,11 +192,11 @@ class MetricDatabase:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
-    def _rows(self, columns: str, series: Sequence[Series], begin: int, end: int, rest: str) -> list[Any]:
+    def _rows(self, columns: str, series: Sequence[Series], begin: int, end: int, rest: str) -> Iterator[Any]:
         ids = [found for one in series if (found := self._known(one)) is not None]
         marks = ", ".join("?" * len(ids))
         sql = f"SELECT {columns} FROM points WHERE series IN ({marks}) AND at>=? AND at<? {rest}"  # noqa: S608
-        return self._connection.execute(sql, (*ids, begin, end)).fetchall() if ids else []
+        return self._connection.execute(sql, (*ids, begin, end)) if ids else iter(())
 
     def _known(self, series: Series) -> int | None:
         known = self._ids.get(series)
