@@ -101,6 +101,20 @@ def test_periods_begin_at_the_start_time(cloudwatch: Any) -> None:
     assert [(point["Timestamp"], point["Sum"]) for point in points] == [(minute(9), 3.0), (minute(6), 2.0)]
 
 
+def test_data_by_the_second_is_there_for_three_hours(cloudwatch: Any) -> None:
+    long_ago, lately = minute(190), minute(10)
+    put(cloudwatch, "Fine", *({"Value": 1.0, "Timestamp": at, "StorageResolution": 1} for at in (long_ago, lately)))
+
+    def times(period: int) -> list[datetime]:
+        points = (
+            statistics(cloudwatch, "Fine", StartTime=at, EndTime=at + timedelta(minutes=5), Period=period)
+            for at in (long_ago, lately)
+        )
+        return [point["Timestamp"] for found in points for point in found]
+
+    assert (times(10), times(60)) == ([lately], [long_ago, lately])
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [

@@ -41,6 +41,28 @@ def test_percentiles_are_read_period_by_period(database: MetricDatabase) -> None
     assert most < 1_000_000, "60,000 values take more than eight million bytes"
 
 
+@pytest.mark.parametrize("name", ["Sum", "p50"])
+def test_what_was_made_coarser_is_no_part_of_finer_periods(database: MetricDatabase, name: str) -> None:
+    database.write((SERIES, 60 * number, 60, Sample.of(10.0)) for number in range(15))
+    number = database.after(0)
+    assert number is not None
+    database.coarsen(number, 60, 300, 600)
+    reader = MetricReader(database, REGION)
+    fine = 10.0
+    coarse = 50.0 if name == "Sum" else 10.0
+    assert reader.line(stat(name), 0, 900) == dict.fromkeys(range(600, 900, 60), fine)
+    assert reader.line(stat(name, 300), 0, 900) == dict.fromkeys((0, 300, 600), coarse)
+    assert reader.line(stat(name, 420), 0, 840) == {420: 40.0 if name == "Sum" else 10.0}, "not a multiple of 300"
+
+
+@pytest.mark.parametrize("name", ["Sum", "p50"])
+def test_periods_shorter_than_a_minute_have_an_end_of_their_own(database: MetricDatabase, name: str) -> None:
+    database.write((SERIES, at, width, Sample.of(1.0)) for at, width in ((0, 60), (60, 1), (75, 1), (120, 60)))
+    reader = MetricReader(database, REGION, fine_since=62)
+    assert reader.line(stat(name, 10), 0, 180) == {70: 1.0, 120: 1.0}
+    assert reader.line(stat(name, 60), 0, 180).keys() == {0, 60, 120}
+
+
 @pytest.mark.parametrize("name", ["Average", "p50"])
 def test_more_than_is_allowed_is_not_read(database: MetricDatabase, name: str) -> None:
     database.write((SERIES, 60 * number, 60, Sample.of(1.0)) for number in range(10))

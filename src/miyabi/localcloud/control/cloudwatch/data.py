@@ -29,7 +29,7 @@ _PAGE = 500
 _MOST_RETURNED = 100_800
 _MOST_VALUES = 3_000_000
 """About five seconds of the worker's time."""
-_KEPT = timedelta(days=455)
+_KEPT, _FINE = timedelta(days=455), timedelta(hours=3)
 _OLDEST, _NEWEST = timedelta(weeks=2), timedelta(hours=2)
 _LISTED = timedelta(weeks=2)
 _ACTIVE = timedelta(hours=3)
@@ -113,7 +113,7 @@ class Metrics(LiveService):
                 "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
             )
         held = asked.dimensions(params.get("Dimensions"))
-        reader = MetricReader(self.database, caller.region, most_values=_MOST_VALUES)
+        reader = self._reader(caller)
         named = MetricStat(params["Namespace"], params["MetricName"], held, period, "Average", params.get("Unit"))
         points: list[Params] = []
         try:
@@ -136,7 +136,7 @@ class Metrics(LiveService):
         if begin >= end:
             raise ApiError("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
         begin = max(begin, caller.now - _KEPT)
-        reader = MetricReader(self.database, caller.region, most_values=_MOST_VALUES)
+        reader = self._reader(caller)
         try:
             values = reader.values(queries, int(begin.timestamp()), math.ceil(end.timestamp()), 60)
         except TooMuchData as error:
@@ -154,6 +154,10 @@ class Metrics(LiveService):
         skipped = page_start(params.get("NextToken"), sum(len(points) for _, _, points in results))
         shown, token = _cut(results, skipped, most)
         return {"MetricDataResults": shown, "Messages": [], **token}
+
+    def _reader(self, caller: Caller) -> MetricReader:
+        fine_since = int((caller.now - _FINE).timestamp())
+        return MetricReader(self.database, caller.region, most_values=_MOST_VALUES, fine_since=fine_since)
 
     def record(self, data: Iterable[Datum]) -> None:
         """Store samples in their public series, and where loops run faster in the evaluator's own."""

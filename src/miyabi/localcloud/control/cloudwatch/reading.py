@@ -15,6 +15,7 @@ from miyabi.policy.metric_math.values import Line, Value
 from miyabi.policy.statistics import statistic
 
 _PLAIN = {"SampleCount", "Average", "Sum", "Minimum", "Maximum"}
+_MINUTE = 60
 _ROW_COSTS = 3
 """A row, or a datapoint, costs as much time as so many values in one."""
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
@@ -28,16 +29,24 @@ class MetricReader:
     """Reads the public series of a region, or with `own` those of the evaluator."""
 
     def __init__(
-        self, database: MetricDatabase, region: str, *, own: bool = False, most_values: float = math.inf
+        self,
+        database: MetricDatabase,
+        region: str,
+        *,
+        own: bool = False,
+        most_values: float = math.inf,
+        fine_since: int = 0,
     ) -> None:
         """Read on.
 
         most_values: how many samples' values all that is read may have; beyond that `TooMuchData`.
+        fine_since: the second from which on periods shorter than a minute are told.
         """
         self._database = database
         self._region = region
         self._own = own
         self._left = most_values
+        self._fine_since = fine_since
 
     def line(self, stat: MetricStat, begin: int, end: int) -> dict[int, float]:
         """Return a statistic by the beginning of its periods, counted from begin; what has no data is left out.
@@ -86,6 +95,8 @@ class MetricReader:
         return values
 
     def _line(self, series: Sequence[Series], name: str, period: int, begin: int, end: int) -> dict[int, float]:
+        if period < _MINUTE and begin < self._fine_since:
+            begin += math.ceil((self._fine_since - begin) / period) * period
         if name not in _PLAIN:
             return self._percentile(series, name, period, begin, end)
         place = {"SampleCount": 1, "Sum": 2, "Minimum": 3, "Maximum": 4}.get(name)
@@ -96,7 +107,7 @@ class MetricReader:
         return found
 
     def _percentile(self, series: Sequence[Series], name: str, period: int, begin: int, end: int) -> dict[int, float]:
-        rows = self._database.read(series, begin, end)
+        rows = self._database.read(series, begin, end, period)
         found = {}
         for number, group in groupby(rows, lambda row: (row[0] - begin) // period):
             value = statistic(name, self._samples(group))
