@@ -89,6 +89,26 @@ def test_percentiles_are_told_from_values_with_counts(cloudwatch: Any) -> None:
     assert point["Average"] == 50.5
 
 
+def test_a_statistic_set_of_one_value_keeps_its_percentiles_among_others(cloudwatch: Any) -> None:
+    at = {"Timestamp": minute(3)}
+    same = {"SampleCount": 9.0, "Sum": 18.0, "Minimum": 2.0, "Maximum": 2.0}
+    put(cloudwatch, "Set", {"StatisticValues": same} | at, {"Value": 7.0} | at)
+    (point,) = statistics(cloudwatch, "Set", Statistics=None, ExtendedStatistics=["p90", "p91"])
+    assert point["ExtendedStatistics"] == {"p90": 2.0, "p91": 7.0}
+
+
+def test_the_period_of_a_metric_is_its_own(cloudwatch: Any) -> None:
+    put(cloudwatch, "Periods", {"Value": 600.0, "Timestamp": minute(3)})
+    metric = {"Namespace": SPACE, "MetricName": "Periods", "Dimensions": DIMENSIONS}
+    queries = [
+        {"Id": f"m{period}", "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}, "ReturnData": False}
+        for period in (60, 300)
+    ]
+    queries.append({"Id": "a", "Expression": "m60 / PERIOD(m300)"})
+    found = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=minute(10), EndTime=minute(0))
+    assert [one["Values"] for one in found["MetricDataResults"]] == [[2.0]]
+
+
 def test_dimensions_must_match_exactly(cloudwatch: Any) -> None:
     put(cloudwatch, "Exact", {"Value": 1.0, "Timestamp": minute(2)})
     assert statistics(cloudwatch, "Exact", Dimensions=[]) == []

@@ -21,7 +21,7 @@ class UnknownStatistic(ValueError):
     """The statistic is none that is offered."""
 
 
-def is_period(seconds: int) -> bool:
+def is_period(seconds: float) -> bool:
     """Say whether statistics are told over periods of that length."""
     return seconds in {1, 5, 10, 20, 30} or (seconds > 0 and seconds % 60 == 0)
 

@@ -17,7 +17,8 @@ from miyabi.policy.metric_math.values import Line, Value
 A = Line("a", {0: 1.0, 60: 2.0, 120: 4.0})
 B = Line("b", {0: 2.0, 120: 0.0})
 NONE = Line("none", {})
-FRAME = Frame(0, 240, 60, {"a": A, "b": B}, {"a": A, "b": B, "none": NONE, "both": [A, B], "nothing": []})
+VALUES: dict[str, Value] = {"a": A, "b": B, "hourly": A, "none": NONE, "both": [A, B], "nothing": []}
+FRAME = Frame(0, 240, 60, {"a": A, "b": B}, VALUES, {"hourly": 3600})
 
 
 def worth(expression: str) -> Any:
@@ -55,6 +56,12 @@ def worth(expression: str) -> Any:
         ("DIFF(a)", {60: 1.0, 120: 2.0}),
         ("RUNNING_SUM(a)", {0: 1.0, 60: 3.0, 120: 7.0}),
         ("PERIOD(a)", 60.0),
+        ("PERIOD(hourly)", 3600.0),
+        ("SORT(both, SUM, DESC)", [dict(A.points), dict(B.points)]),
+        ("SORT(METRICS(), sum, asc)", [dict(B.points), dict(A.points)]),
+        ("SORT([none, b, a], MAX, DESC, 2)", [dict(A.points), dict(B.points)]),
+        ("SORT([none, b, a], MIN, ASC)", [dict(B.points), dict(A.points), {}]),
+        ("FIRST(SORT(both, AVG, ASC))", dict(B.points)),
         ("TIME_SERIES(3)", {0: 3.0, 60: 3.0, 120: 3.0, 180: 3.0}),
         ("METRIC_COUNT(METRICS('b'))", 1.0),
         ("DATAPOINT_COUNT(a)", 3.0),
@@ -103,6 +110,12 @@ def test_an_expression_is_worth(expression: str, expected: object) -> None:
         "IF(a > 1, both, 0)",
         "SEARCH('Shop', 'Sum', 1e999)",
         "SEARCH('Shop', 'Sum', 0)",
+        "PERIOD(c)",
+        "PERIOD(a + b)",
+        "SORT(both, STDDEV, ASC)",
+        "SORT(both, SUM, UP)",
+        "SORT(both, SUM, ASC, 0)",
+        "SORT(both, SUM)",
     ],
 )
 def test_an_expression_that_means_nothing_is_refused(expression: str) -> None:
@@ -139,6 +152,7 @@ terms = st.recursive(
         st.builds("FILL({}, {})".format, one, st.sampled_from(["REPEAT", "LINEAR"])),
         st.builds("{}({}, {}, {})".format, st.sampled_from(["SLICE", "IF"]), one, one, one),
         st.builds("[{}, {}]".format, one, one),
+        st.builds("SORT({}, SUM, DESC, {})".format, one, one),
     ),
     max_leaves=8,
 )

@@ -51,6 +51,8 @@ class Frame:
     """Those that the request names, by id: what METRICS() means."""
     values: Mapping[str, Value] = field(default_factory=dict)
     """Everything that an id stands for: metrics and expressions that were evaluated before."""
+    periods: Mapping[str, int] = field(default_factory=dict)
+    """Those of ids, where they have their own."""
     search: Search = _search_nothing
 
     @property
@@ -90,11 +92,10 @@ def evaluate(expression: Node | str, frame: Frame) -> Value:
 
 def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case a function
     match call.function, call.arguments:
-        case "SEARCH", (Text(text), Text(statistic), *rest):
-            period = int(rest[0].value) if rest and isinstance(rest[0], Number) else frame.period
-            if not is_period(period):
-                raise BadExpression(f"The period {period} of SEARCH is not 1, 5, 10, 20, 30 or a multiple of 60")
-            return list(frame.search(text, statistic, period))
+        case "SEARCH", (Text(text), Text(statistic)):
+            return list(frame.search(text, statistic, frame.period))
+        case "SEARCH", (Text(text), Text(statistic), Number(period)) if is_period(period):
+            return list(frame.search(text, statistic, int(period)))
         case "METRICS", ():
             return list(frame.metrics.values())
         case "METRICS", (Text(text),):
@@ -111,16 +112,19 @@ def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case 
         case "TIME_SERIES", (one,):
             number = functions.number(evaluate(one, frame))
             return Line.of("", ((at, number) for at in frame.slots))
-        case "PERIOD", (_,):
-            return float(frame.period)
+        case "PERIOD", (Name(name),) if name in frame.values:
+            return float(frame.periods.get(name, frame.period))
+        case "SORT", (unsorted, Name(function), Name(order), *limit):
+            most = int(functions.number(evaluate(limit[0], frame))) if limit else None
+            return functions.ranked(evaluate(unsorted, frame), function.upper(), order.upper(), most)
         case "IF", (condition, yes, *no):
             return functions.choose(
                 evaluate(condition, frame), evaluate(yes, frame), evaluate(no[0], frame) if no else None
             )
-    function = functions.PLAIN.get(call.function)
-    if function is None:
+    plain = functions.PLAIN.get(call.function)
+    if plain is None:
         raise BadExpression(f"The function {call.function} is not offered, or not with these arguments")
-    return function(*(evaluate(one, frame) for one in call.arguments))
+    return plain(*(evaluate(one, frame) for one in call.arguments))
 
 
 def _operate(act: Callable[[float, float], float], left: Value, right: Value) -> Value:

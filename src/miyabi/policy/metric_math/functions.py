@@ -155,6 +155,16 @@ def _slice(value: Value, begin: Value, end: Value | None = None) -> Value:
     return found[0] if end is None and len(found) == 1 else found
 
 
+def ranked(value: Value, function: str, order: str, most: int | None = None) -> list[Line]:
+    """Return several series by the average, sum, ... of each, at most so many; those that have none come last."""
+    if function not in {"AVG", "MAX", "MIN", "SUM"} or order not in {"ASC", "DESC"} or (most is not None and most < 1):
+        raise BadExpression("SORT takes time series, AVG, MAX, MIN or SUM, ASC or DESC, and how many to return")
+    worths = [(number(PLAIN[function](line)), line) for line in lines(value)]
+    known = [one for one in worths if not math.isnan(one[0])]
+    known.sort(key=lambda one: one[0], reverse=order == "DESC")
+    return [line for _, line in [*known, *(one for one in worths if math.isnan(one[0]))]][:most]
+
+
 PLAIN: Final[Mapping[str, Callable[..., Value]]] = {
     "ABS": _mapped(abs),
     "AVG": _reduced(statistics.fmean),

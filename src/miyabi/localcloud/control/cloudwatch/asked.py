@@ -74,7 +74,9 @@ def sample(datum: Params) -> Sample:
     sets = {name: _number(datum["StatisticValues"][name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
     if sets["SampleCount"] <= 0 or sets["Minimum"] > sets["Maximum"]:
         raise invalid("A statistic set needs a SampleCount above 0, and a Minimum that is not above the Maximum.")
-    return Sample(sets["SampleCount"], sets["Sum"], sets["Minimum"], sets["Maximum"])
+    count, total, value = sets["SampleCount"], sets["Sum"], sets["Minimum"]
+    known = value == sets["Maximum"] and math.isclose(total, value * count)
+    return Sample(count, total, value, sets["Maximum"], ((value, count),) if known else ())
 
 
 def _sample(values: Sequence[tuple[float, float]]) -> Sample:

@@ -88,6 +88,7 @@ class MetricReader:
                 periods[name],
                 metrics,
                 values,
+                periods,
                 lambda text, named, every: self._search(text, named, every, begin, end),
             )
             value = values[name] = _labelled(evaluate(trees[name], frame), query.label or query.id)
