@@ -452,6 +452,19 @@ def test_alarms_that_cannot_be_evaluated_are_refused(cloudwatch: Any, given: dic
     assert cloudwatch.describe_alarms(AlarmNames=["Bad"])["MetricAlarms"] == []
 
 
+@pytest.mark.parametrize(("of_metric", "of_expression"), [(1, None), (60, 5)])
+def test_an_alarm_on_queries_has_a_period_that_is_evaluated(
+    cloudwatch: Any, of_metric: int, of_expression: int | None
+) -> None:
+    metric = {"Namespace": SPACE, "MetricName": "Bad", "Dimensions": DIMENSIONS}
+    stat = {"Metric": metric, "Period": of_metric, "Stat": "Sum"}
+    period = {} if of_expression is None else {"Period": of_expression}
+    queries = [{"Id": "m", "MetricStat": stat, "ReturnData": False}, {"Id": "e", "Expression": "m * 2", **period}]
+    given = {name: value for name, value in alarm("Bad").items() if name in {"EvaluationPeriods", "Threshold"}}
+    given |= {"AlarmName": "Bad", "ComparisonOperator": "GreaterThanThreshold", "Metrics": queries}
+    assert refused(cloudwatch.put_metric_alarm, **given) == "ValidationError"
+
+
 def test_changing_an_alarm_keeps_its_state_and_tags(cloudwatch: Any) -> None:
     cloudwatch.put_metric_alarm(**alarm("Kept", Tags=[{"Key": "team", "Value": "web"}]))
     cloudwatch.set_alarm_state(AlarmName="Kept", StateValue="ALARM", StateReason="trying")
