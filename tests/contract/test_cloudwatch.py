@@ -465,6 +465,24 @@ def test_an_alarm_on_queries_has_a_period_that_is_evaluated(
     assert refused(cloudwatch.put_metric_alarm, **given) == "ValidationError"
 
 
+def test_an_alarm_may_ignore_a_percentile_of_few_samples(served: Served, cloudwatch: Any) -> None:
+    boundary = minute(1)
+    given = {"Statistic": None, "ExtendedStatistic": "p90", "EvaluationPeriods": 2}
+    for name, few in (("Careful", "ignore"), ("Hasty", "evaluate")):
+        asked = alarm(name, MetricName="Few", EvaluateLowSampleCountPercentile=few, **given)
+        cloudwatch.put_metric_alarm(**{key: value for key, value in asked.items() if value is not None})
+
+    def states(samples: float) -> list[str]:
+        put(cloudwatch, "Few", {"Values": [90.0], "Counts": [samples], "Timestamp": boundary - timedelta(minutes=1)})
+        evaluate(served, boundary)
+        return [described(cloudwatch, name)["StateValue"] for name in ("Careful", "Hasty")]
+
+    put(cloudwatch, "Few", {"Value": 90.0, "Timestamp": boundary - timedelta(minutes=2)})
+    assert states(1) == ["INSUFFICIENT_DATA", "ALARM"]
+    assert states(97) == ["INSUFFICIENT_DATA", "ALARM"], "99 samples"
+    assert states(1) == ["ALARM", "ALARM"]
+
+
 def test_changing_an_alarm_keeps_its_state_and_tags(cloudwatch: Any) -> None:
     cloudwatch.put_metric_alarm(**alarm("Kept", Tags=[{"Key": "team", "Value": "web"}]))
     cloudwatch.set_alarm_state(AlarmName="Kept", StateValue="ALARM", StateReason="trying")

@@ -34,6 +34,16 @@ def is_statistic(name: str) -> bool:
     )
 
 
+def is_told_by_few(name: str, count: float) -> bool:
+    """Say whether so many samples are too few for the statistic, which then is a percentile, to mean much.
+
+    Source: docs.aws.amazon.com, "Percentile-based alarms and low data samples".
+    """
+    match = _PERCENTILE.fullmatch(name)
+    share = min(float(match[1]), 100 - float(match[1])) if match else 0.0
+    return share > 0 and count * share < 1000 * (1 - _ROUNDING)
+
+
 def statistic(name: str, samples: Iterable[Sample]) -> float | None:
     """Return a statistic over all samples together; None where there is none to tell.
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miyabi.model.metrics import Sample
-from miyabi.policy.statistics import UnknownStatistic, is_statistic, statistic
+from miyabi.policy.statistics import UnknownStatistic, is_statistic, is_told_by_few, statistic
 
 values = st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=50)
 percents = st.integers(0, 1000).map(lambda tenths: tenths / 10)
@@ -39,6 +39,14 @@ def test_a_statistic_that_is_not_offered_is_refused(name: str) -> None:
     assert not is_statistic(name)
     with pytest.raises(UnknownStatistic, match="not supported"):
         statistic(name, [Sample.of(1)])
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("p99", 1000), ("p99.9", 10_000), ("p50", 20), ("p10", 100), ("p0", 0), ("p100", 0), ("Sum", 0)]
+)
+def test_a_percentile_means_much_from_so_many_samples_on(name: str, least: int) -> None:
+    assert not is_told_by_few(name, least)
+    assert least == 0 or is_told_by_few(name, least - 1)
 
 
 def test_values_count_as_often_as_they_were_seen() -> None:
