@@ -556,6 +556,21 @@ def test_log_lines_carry_metrics(served: Served, cloudwatch: Any) -> None:
     assert (point["Timestamp"], point["Sum"], point["Unit"]) == (at, 5.0, "Count")
 
 
+def test_a_line_whose_metric_is_too_large_is_a_log_event_like_others(served: Served, cloudwatch: Any) -> None:
+    logs = served.client("logs")
+    logs.create_log_group(logGroupName="/large")
+    logs.create_log_stream(logGroupName="/large", logStreamName="s")
+    directive = {"Namespace": SPACE, "Dimensions": [["Service"]], "Metrics": [{"Name": "Large"}]}
+    about = {"Timestamp": int(minute(2).timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    lines = [json.dumps({"_aws": about, "Service": "web", "Large": value}) for value in (10**310, 5, [1e308, 1e308])]
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in lines]
+    logs.put_log_events(logGroupName="/large", logStreamName="s", logEvents=events)
+    assert len(logs.get_log_events(logGroupName="/large", logStreamName="s")["events"]) == 3
+    (point,) = statistics(cloudwatch, "Large")
+    assert (point["SampleCount"], point["Sum"]) == (1.0, 5.0)
+
+
 def test_stock_dashboards_stay(cloudwatch: Any) -> None:
     cloudwatch.put_dashboard(DashboardName="board", DashboardBody=json.dumps({"widgets": []}))
     assert json.loads(cloudwatch.get_dashboard(DashboardName="board")["DashboardBody"]) == {"widgets": []}
