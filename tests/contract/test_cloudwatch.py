@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from miyabi.localcloud.control.cloudwatch import data
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.database import Series
 from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
@@ -92,6 +93,26 @@ def test_percentiles_are_told_from_values_with_counts(cloudwatch: Any) -> None:
     assert point["Average"] == 50.5
 
 
+def test_a_statistic_set_of_one_value_keeps_its_percentiles_among_others(cloudwatch: Any) -> None:
+    at = {"Timestamp": minute(3)}
+    same = {"SampleCount": 9.0, "Sum": 18.0, "Minimum": 2.0, "Maximum": 2.0}
+    put(cloudwatch, "Set", {"StatisticValues": same} | at, {"Value": 7.0} | at)
+    (point,) = statistics(cloudwatch, "Set", Statistics=None, ExtendedStatistics=["p90", "p91"])
+    assert point["ExtendedStatistics"] == {"p90": 2.0, "p91": 7.0}
+
+
+def test_the_period_of_a_metric_is_its_own(cloudwatch: Any) -> None:
+    put(cloudwatch, "Periods", {"Value": 600.0, "Timestamp": minute(3)})
+    metric = {"Namespace": SPACE, "MetricName": "Periods", "Dimensions": DIMENSIONS}
+    queries = [
+        {"Id": f"m{period}", "MetricStat": {"Metric": metric, "Period": period, "Stat": "Sum"}, "ReturnData": False}
+        for period in (60, 300)
+    ]
+    queries.append({"Id": "a", "Expression": "m60 / PERIOD(m300)"})
+    found = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=minute(10), EndTime=minute(0))
+    assert [one["Values"] for one in found["MetricDataResults"]] == [[2.0]]
+
+
 def test_dimensions_must_match_exactly(cloudwatch: Any) -> None:
     put(cloudwatch, "Exact", {"Value": 1.0, "Timestamp": minute(2)})
     assert statistics(cloudwatch, "Exact", Dimensions=[]) == []
@@ -102,6 +123,20 @@ def test_periods_begin_at_the_start_time(cloudwatch: Any) -> None:
     put(cloudwatch, "Aligned", *({"Value": 1.0, "Timestamp": minute(ago)} for ago in (9, 8, 7, 6, 5)))
     points = statistics(cloudwatch, "Aligned", StartTime=minute(9), EndTime=minute(4), Period=180)
     assert [(point["Timestamp"], point["Sum"]) for point in points] == [(minute(9), 3.0), (minute(6), 2.0)]
+
+
+def test_data_by_the_second_is_there_for_three_hours(cloudwatch: Any) -> None:
+    long_ago, lately = minute(190), minute(10)
+    put(cloudwatch, "Fine", *({"Value": 1.0, "Timestamp": at, "StorageResolution": 1} for at in (long_ago, lately)))
+
+    def times(period: int) -> list[datetime]:
+        points = (
+            statistics(cloudwatch, "Fine", StartTime=at, EndTime=at + timedelta(minutes=5), Period=period)
+            for at in (long_ago, lately)
+        )
+        return [point["Timestamp"] for found in points for point in found]
+
+    assert (times(10), times(60)) == ([lately], [long_ago, lately])
 
 
 @pytest.mark.parametrize(
@@ -198,6 +233,29 @@ def test_expressions_that_mean_nothing_are_refused(cloudwatch: Any, expression: 
     queries = [{"Id": "a", "Expression": expression}]
     given = {"MetricDataQueries": queries, "StartTime": minute(5), "EndTime": minute(1)}
     assert refused(cloudwatch.get_metric_data, **given) == "ValidationError"
+
+
+def test_a_range_since_1970_is_what_is_kept_at_most_and_not_filled_beyond_a_call_s_datapoints(cloudwatch: Any) -> None:
+    given = {"StartTime": datetime(1970, 1, 1, tzinfo=UTC), "EndTime": minute(0)}
+    by_hours = [{"Id": "a", "Expression": "TIME_SERIES(1)", "Period": 3600}]
+    (found,) = cloudwatch.get_metric_data(MetricDataQueries=by_hours, **given)["MetricDataResults"]
+    assert 455 * 24 <= len(found["Values"]) <= 455 * 24 + 2
+    by_minutes = [{"Id": "a", "Expression": "TIME_SERIES(1)"}]
+    assert refused(cloudwatch.get_metric_data, MetricDataQueries=by_minutes, **given) == "ValidationError"
+
+
+def test_what_would_keep_the_control_plane_for_long_is_refused(
+    cloudwatch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_MOST_VALUES", 100)
+    put(cloudwatch, "Much", {"Values": [float(value) for value in range(150)], "Timestamp": minute(3)})
+    metric = {"Namespace": SPACE, "MetricName": "Much", "Dimensions": DIMENSIONS}
+    queries = [{"Id": "a", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "p50"}}]
+    given = {"MetricDataQueries": queries, "StartTime": minute(5), "EndTime": minute(0)}
+    assert refused(cloudwatch.get_metric_data, **given) == "ValidationError"
+    with pytest.raises(ClientError, match="InvalidParameterCombination"):
+        statistics(cloudwatch, "Much", Statistics=None, ExtendedStatistics=["p50"])
+    assert len(statistics(cloudwatch, "Much")) == 1
 
 
 def alarm(name: str, **given: Any) -> dict[str, Any]:
@@ -630,6 +688,37 @@ def test_alarms_that_cannot_be_evaluated_are_refused(cloudwatch: Any, given: dic
     assert cloudwatch.describe_alarms(AlarmNames=["Bad"])["MetricAlarms"] == []
 
 
+@pytest.mark.parametrize(("of_metric", "of_expression"), [(1, None), (60, 5)])
+def test_an_alarm_on_queries_has_a_period_that_is_evaluated(
+    cloudwatch: Any, of_metric: int, of_expression: int | None
+) -> None:
+    metric = {"Namespace": SPACE, "MetricName": "Bad", "Dimensions": DIMENSIONS}
+    stat = {"Metric": metric, "Period": of_metric, "Stat": "Sum"}
+    period = {} if of_expression is None else {"Period": of_expression}
+    queries = [{"Id": "m", "MetricStat": stat, "ReturnData": False}, {"Id": "e", "Expression": "m * 2", **period}]
+    given = {name: value for name, value in alarm("Bad").items() if name in {"EvaluationPeriods", "Threshold"}}
+    given |= {"AlarmName": "Bad", "ComparisonOperator": "GreaterThanThreshold", "Metrics": queries}
+    assert refused(cloudwatch.put_metric_alarm, **given) == "ValidationError"
+
+
+def test_an_alarm_may_ignore_a_percentile_of_few_samples(served: Served, cloudwatch: Any) -> None:
+    boundary = minute(1)
+    given = {"Statistic": None, "ExtendedStatistic": "p90", "EvaluationPeriods": 2}
+    for name, few in (("Careful", "ignore"), ("Hasty", "evaluate")):
+        asked = alarm(name, MetricName="Few", EvaluateLowSampleCountPercentile=few, **given)
+        cloudwatch.put_metric_alarm(**{key: value for key, value in asked.items() if value is not None})
+
+    def states(samples: float) -> list[str]:
+        put(cloudwatch, "Few", {"Values": [90.0], "Counts": [samples], "Timestamp": boundary - timedelta(minutes=1)})
+        evaluate(served, boundary)
+        return [described(cloudwatch, name)["StateValue"] for name in ("Careful", "Hasty")]
+
+    put(cloudwatch, "Few", {"Value": 90.0, "Timestamp": boundary - timedelta(minutes=2)})
+    assert states(1) == ["INSUFFICIENT_DATA", "ALARM"]
+    assert states(97) == ["INSUFFICIENT_DATA", "ALARM"], "99 samples"
+    assert states(1) == ["ALARM", "ALARM"]
+
+
 def test_changing_an_alarm_keeps_its_state_and_tags(cloudwatch: Any) -> None:
     cloudwatch.put_metric_alarm(**alarm("Kept", Tags=[{"Key": "team", "Value": "web"}]))
     cloudwatch.set_alarm_state(AlarmName="Kept", StateValue="ALARM", StateReason="trying")
@@ -663,7 +752,8 @@ def day_read(served: Served, cloudwatch: Any) -> float:
 
     Seconds of the one worker thread's own time.
     """
-    begin = int(minute(1440).timestamp())
+    day = minute(1440)
+    begin = int(day.timestamp())
     for number in range(100):
         series = Series("us-west-2", SPACE, "Day", (("Service", f"s{number}"),), "Count")
         points = [(series, begin + 60 * one, 60, Sample.of(float(one))) for one in range(1440)]
@@ -675,8 +765,8 @@ def day_read(served: Served, cloudwatch: Any) -> float:
             cloudwatch,
             "Day",
             Dimensions=[{"Name": "Service", "Value": f"s{number}"}],
-            StartTime=minute(1440),
-            EndTime=minute(0),
+            StartTime=day,
+            EndTime=day + timedelta(days=1),
             Statistics=["Average"],
         )
         taken.append(served.on_worker(time.thread_time) - before)
@@ -700,6 +790,21 @@ def test_log_lines_carry_metrics(served: Served, cloudwatch: Any) -> None:
     logs.put_log_events(logGroupName="/emf", logStreamName="s", logEvents=[event])
     (point,) = statistics(cloudwatch, "Embedded")
     assert (point["Timestamp"], point["Sum"], point["Unit"]) == (at, 5.0, "Count")
+
+
+def test_a_line_whose_metric_is_too_large_is_a_log_event_like_others(served: Served, cloudwatch: Any) -> None:
+    logs = served.client("logs")
+    logs.create_log_group(logGroupName="/large")
+    logs.create_log_stream(logGroupName="/large", logStreamName="s")
+    directive = {"Namespace": SPACE, "Dimensions": [["Service"]], "Metrics": [{"Name": "Large"}]}
+    about = {"Timestamp": int(minute(2).timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    lines = [json.dumps({"_aws": about, "Service": "web", "Large": value}) for value in (10**310, 5, [1e308, 1e308])]
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in lines]
+    logs.put_log_events(logGroupName="/large", logStreamName="s", logEvents=events)
+    assert len(logs.get_log_events(logGroupName="/large", logStreamName="s")["events"]) == 3
+    (point,) = statistics(cloudwatch, "Large")
+    assert (point["SampleCount"], point["Sum"]) == (1.0, 5.0)
 
 
 def test_stock_dashboards_stay(cloudwatch: Any) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import io
 import logging
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from moto.core.request import Request
 
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.logs import IngestLoop, Logs, RetentionLoop
+from miyabi.localcloud.control.logs.output_file import Chunk
 from miyabi.localcloud.control.service import ApiError, Caller, answer
 from miyabi.localcloud.control.store import Store
 
@@ -48,10 +49,12 @@ class LocalLogs:
         self.root = root
         self.now = START
         self.changes = 0
+        self.heard: list[str] = []
+        self.deaf = False
         self.open()
 
     def open(self) -> None:
-        self.logs = Logs(self.root / "logs.sqlite", lambda: self.now, self._changed)
+        self.logs = Logs(self.root / "logs.sqlite", lambda: self.now, self._changed, self._hear)
         self.engine = Engine(Store(self.root / "control.sqlite"), clock=lambda: self.now)
         self.ingest = IngestLoop(self.engine, self.logs, punch_bytes=65536)
         self.retention = RetentionLoop(self.engine, self.logs)
@@ -62,6 +65,11 @@ class LocalLogs:
 
     def _changed(self) -> None:
         self.changes += 1
+
+    def _hear(self, _region: str, messages: Sequence[str]) -> None:
+        if self.deaf:
+            raise OverflowError("too large")
+        self.heard += messages
 
     @property
     def ms(self) -> int:
@@ -531,6 +539,26 @@ class TestIngest:
         local.open()
         local.drain()
         assert self.stored(local.client()) == ["one"]
+
+    def test_metrics_are_told_of_what_was_stored_and_of_nothing_else(
+        self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path
+    ) -> None:
+        output.write_text("one\n")
+        local.logs.store([Chunk(str(output), 0, 4, ("one",), drained=False, more=False)])
+        local.logs.store([Chunk(str(output), 0, 4, ("one",), drained=False, more=False)])
+        with pytest.raises(OverflowError):
+            local.logs.store([Chunk(str(output), 4, 2**64, ("two",), drained=False, more=False)])
+        assert local.heard == self.stored(logs) == ["one"]
+
+    def test_lines_are_stored_although_their_metrics_cannot_be(
+        self, local: LocalLogs, logs: CloudWatchLogsClient, output: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        local.deaf = True
+        output.write_text("one\n")
+        local.drain()
+        put(local, logs, self.STREAM, (0, "two"))
+        assert sorted(self.stored(logs)) == ["one", "two"]
+        assert caplog.text.count("metrics in 1 log events of us-west-2 are lost") == 2
 
 
 def test_the_file_is_private(local: LocalLogs) -> None:

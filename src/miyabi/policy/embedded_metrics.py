@@ -5,7 +5,6 @@ Source: docs.aws.amazon.com, "Specification: Embedded metric format".
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from miyabi.model.metrics import Sample
+from miyabi.policy.custom_metrics import takes_namespace, takes_value
 
 MARK: Final = '"_aws"'
 """What a line has in it that may carry metrics."""
@@ -55,7 +55,7 @@ def embedded_metrics(line: str, *, now: datetime) -> list[Embedded]:
 
 
 def _instant(milliseconds: Any) -> datetime | None:
-    if not _is_number(milliseconds):
+    if not takes_value(milliseconds):
         return None
     try:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -67,6 +67,8 @@ def _directive(directive: Any, root: Mapping[str, Any], at: datetime) -> Iterato
     if not isinstance(directive, dict) or not isinstance(directive.get("Namespace"), str):
         return
     sets, metrics = directive.get("Dimensions") or [[]], directive.get("Metrics")
+    if not takes_namespace(directive["Namespace"]):
+        return
     if not isinstance(sets, list) or not isinstance(metrics, list):
         return
     for metric in metrics[:_MOST_METRICS]:
@@ -93,10 +95,6 @@ def _dimensions(keys: Any, root: Mapping[str, Any]) -> dict[str, str] | None:
 
 def _sample(value: Any) -> Sample | None:
     values = value if isinstance(value, list) else [value]
-    if not 1 <= len(values) <= _MOST_VALUES or not all(map(_is_number, values)):
+    if not 1 <= len(values) <= _MOST_VALUES or not all(map(takes_value, values)):
         return None
     return Sample.of(*map(float, values))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -7,20 +7,23 @@ two values; ours is the nearest rank: the smallest value that at least so many p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
 from typing import Final
 
 from miyabi.model.metrics import Sample
 
 _PERCENTILE: Final = re.compile(r"p(\d{1,3}(?:\.\d{1,10})?)")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROUNDING: Final = 1e-9
 """Relative error that a float's percentage of a count may have."""
 
 
 class UnknownStatistic(ValueError):
     """The statistic is none that is offered."""
+
+
+def is_period(seconds: float) -> bool:
+    """Say whether statistics are told over periods of that length."""
+    return seconds in {1, 5, 10, 20, 30} or (seconds > 0 and seconds % 60 == 0)
 
 
 def is_statistic(name: str) -> bool:
@@ -31,7 +34,17 @@ def is_statistic(name: str) -> bool:
     )
 
 
-def statistic(name: str, samples: Sequence[Sample]) -> float | None:
+def is_told_by_few(name: str, count: float) -> bool:
+    """Say whether so many samples are too few for the statistic, which then is a percentile, to mean much.
+
+    Source: docs.aws.amazon.com, "Percentile-based alarms and low data samples".
+    """
+    match = _PERCENTILE.fullmatch(name)
+    share = min(float(match[1]), 100 - float(match[1])) if match else 0.0
+    return share > 0 and count * share < 1000 * (1 - _ROUNDING)
+
+
+def statistic(name: str, samples: Iterable[Sample]) -> float | None:
     """Return a statistic over all samples together; None where there is none to tell.
 
     name: SampleCount, Average, Sum, Minimum, Maximum or a percentile from p0 to p100. UnknownStatistic.
@@ -39,6 +52,8 @@ def statistic(name: str, samples: Sequence[Sample]) -> float | None:
     """
     if not is_statistic(name):
         raise UnknownStatistic(f"The value {name} for parameter Statistics is not supported.")
+    if name.startswith("p"):
+        return _percentile(float(name[1:]), samples)
     known = [sample for sample in samples if sample.count > 0]
     if not known:
         return None
@@ -48,36 +63,23 @@ def statistic(name: str, samples: Sequence[Sample]) -> float | None:
         return told[name]
     if name == "Minimum":
         return min(sample.minimum for sample in known)
-    return max(sample.maximum for sample in known) if name == "Maximum" else _percentile(float(name[1:]), known)
+    return max(sample.maximum for sample in known)
 
 
-def period_start(instant: datetime, period: timedelta) -> datetime:
-    """Return the beginning of the period, counted from 1970, in which the instant lies."""
-    return instant - (instant - _EPOCH) % period
-
-
-def by_period(samples: Iterable[tuple[datetime, Sample]], period: timedelta) -> dict[datetime, list[Sample]]:
-    """Return the samples of each period that has any, by its beginning, oldest first."""
-    found: dict[datetime, list[Sample]] = {}
-    for instant, sample in samples:
-        found.setdefault(period_start(instant, period), []).append(sample)
-    return dict(sorted(found.items()))
-
-
-def _percentile(percent: float, samples: Sequence[Sample]) -> float | None:
-    values: list[tuple[float, float]] = []
+def _percentile(percent: float, samples: Iterable[Sample]) -> float | None:
+    counts: dict[float, float] = {}  # a day may have half a million values, and numbers sort faster than pairs
     for sample in samples:
-        if sample.values:
-            values += sample.values
-        elif sample.minimum == sample.maximum:
-            values.append((sample.maximum, sample.count))
-        else:
+        if sample.count <= 0:
+            continue
+        if not sample.values and sample.minimum != sample.maximum:
             return None
-    values.sort()
-    rank = sum(count for _, count in values) * percent / 100
+        for value, count in sample.values or ((sample.maximum, sample.count),):
+            counts[value] = counts.get(value, 0.0) + count
+    rank = sum(counts.values()) * percent / 100
     seen = 0.0
-    for value, count in values:
-        seen += count
+    found: float | None = None
+    for found in sorted(counts):
+        seen += counts[found]
         if seen >= rank * (1 - _ROUNDING):
-            return value
-    return values[-1][0]
+            break
+    return found

@@ -42,14 +42,22 @@ def test_each_metric_is_there_for_each_set_of_dimensions() -> None:
         ({"Latency": "slow"}, ["Items", "Items"]),
         ({"Latency": True}, ["Items", "Items"]),
         ({"Latency": []}, ["Items", "Items"]),
+        ({"Latency": 10**400}, ["Items", "Items"]),
+        ({"Latency": [1e300, 1]}, ["Items", "Items"]),
         ({"Route": 5}, ["Latency", "Items"]),
         ({"_aws": {}}, []),
         ({"_aws": {"Timestamp": "now", "CloudWatchMetrics": []}}, []),
         ({"_aws": {"Timestamp": 1e300, "CloudWatchMetrics": []}}, []),
+        ({"_aws": {"Timestamp": 10**400, "CloudWatchMetrics": []}}, []),
     ],
 )
 def test_what_does_not_follow_the_format_is_left_out(given: dict[str, Any], names: list[str]) -> None:
     assert [one.name for one in embedded_metrics(line(**given), now=NOW)] == names
+
+
+@pytest.mark.parametrize("namespace", ["AWS/ECS", "aws/ecs", ":Shop"])
+def test_a_line_cannot_add_to_the_metrics_of_aws_s_services(namespace: str) -> None:
+    assert embedded_metrics(line().replace('"Shop"', f'"{namespace}"'), now=NOW) == []
 
 
 def test_a_line_of_long_ago_carries_nothing() -> None:
@@ -58,11 +66,14 @@ def test_a_line_of_long_ago_carries_nothing() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
+        st.none() | st.booleans() | st.floats() | st.just(10**400) | st.text(),
+        lambda one: st.lists(one) | st.dictionaries(st.text(), one),
     )
 )
 def test_nothing_in_a_line_can_do_harm(value: Any) -> None:
     embedded_metrics(json.dumps({"_aws": value}), now=NOW)
+    embedded_metrics(json.dumps({"_aws": {"Timestamp": value, "CloudWatchMetrics": []}}), now=NOW)
+    embedded_metrics(line(Latency=value), now=NOW)
     embedded_metrics(
         json.dumps({"_aws": {"Timestamp": 0, "CloudWatchMetrics": [value]}}), now=datetime.fromtimestamp(0, UTC)
     )

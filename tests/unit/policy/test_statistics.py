@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from miyabi.model.metrics import Sample
-from miyabi.policy.statistics import UnknownStatistic, by_period, is_statistic, period_start, statistic
+from miyabi.policy.statistics import UnknownStatistic, is_statistic, is_told_by_few, statistic
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 values = st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=50)
 percents = st.integers(0, 1000).map(lambda tenths: tenths / 10)
 
@@ -45,6 +41,14 @@ def test_a_statistic_that_is_not_offered_is_refused(name: str) -> None:
         statistic(name, [Sample.of(1)])
 
 
+@pytest.mark.parametrize(
+    ("name", "least"), [("p99", 1000), ("p99.9", 10_000), ("p50", 20), ("p10", 100), ("p0", 0), ("p100", 0), ("Sum", 0)]
+)
+def test_a_percentile_means_much_from_so_many_samples_on(name: str, least: int) -> None:
+    assert not is_told_by_few(name, least)
+    assert least == 0 or is_told_by_few(name, least - 1)
+
+
 def test_values_count_as_often_as_they_were_seen() -> None:
     seen = Sample(100, 190, 1, 10, ((1.0, 90.0), (10.0, 10.0)))
     assert statistic("p90", [seen]) == 1
@@ -57,13 +61,6 @@ def test_a_statistic_set_has_percentiles_only_where_its_values_are_certain() -> 
     assert statistic("p50", [Sample(1, 7, 7, 7)]) == 7
     assert statistic("p50", [Sample(5, 10, 2, 2), Sample.of(9)]) == 2
     assert statistic("Average", [Sample(3, 6, 1, 3), Sample.of(6)]) == 3
-
-
-def test_samples_fall_into_the_period_that_they_lie_in() -> None:
-    samples = [(NOON + timedelta(seconds=at), Sample.of(at)) for at in (61, 0, 59.9, 60)]
-    found = by_period(samples, MINUTE)
-    assert list(found) == [NOON, NOON + MINUTE]
-    assert [statistic("Sum", one) for one in found.values()] == [59.9, 121]
 
 
 @given(values)
@@ -90,11 +87,3 @@ def test_how_values_were_parted_into_samples_does_not_matter(parts: list[list[fl
         assert statistic(name, apart) == statistic(name, together)
     for name in ("Sum", "Average"):
         assert statistic(name, apart) == pytest.approx(statistic(name, together), abs=1e-6)
-
-
-@given(st.integers(0, 10**9), st.sampled_from([1, 10, 20, 60, 300, 86400]))
-def test_a_period_holds_its_instants_and_begins_at_a_whole_multiple(second: int, length: int) -> None:
-    instant, period = datetime.fromtimestamp(second, UTC), timedelta(seconds=length)
-    start = period_start(instant, period)
-    assert start <= instant < start + period
-    assert start.timestamp() % length == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Final
 
 from miyabi.policy.metric_math import functions
 from miyabi.policy.metric_math.parser import Array, BadExpression, Call, Name, Node, Number, Operation, Text, parse
-from miyabi.policy.metric_math.values import Line, Value
+from miyabi.policy.metric_math.values import Line, Value, worth
+from miyabi.policy.statistics import is_period
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "+": operator.add,
@@ -27,6 +27,9 @@ _OPERATORS: Final[Mapping[str, Callable[[float, float], float]]] = {
     "&&": lambda one, other: bool(one) and bool(other),
     "||": lambda one, other: bool(one) or bool(other),
 }
+
+_MOST_SLOTS: Final = 100_800
+"""Datapoints that GetMetricData returns at most in one call."""
 
 Search = Callable[[str, str, int], Sequence[Line]]
 """Search text, statistic, period in seconds → the metrics found."""
@@ -48,7 +51,17 @@ class Frame:
     """Those that the request names, by id: what METRICS() means."""
     values: Mapping[str, Value] = field(default_factory=dict)
     """Everything that an id stands for: metrics and expressions that were evaluated before."""
+    periods: Mapping[str, int] = field(default_factory=dict)
+    """Those of ids, where they have their own."""
     search: Search = _search_nothing
+
+    @property
+    def slots(self) -> range:
+        """The beginnings of all periods. BadExpression: they are more than a call may return."""
+        found = range(self.begin, self.end, self.period)
+        if len(found) > _MOST_SLOTS:
+            raise BadExpression(f"The time range has more than {_MOST_SLOTS} periods of {self.period} seconds")
+        return found
 
 
 def evaluate(expression: Node | str, frame: Frame) -> Value:
@@ -65,8 +78,13 @@ def evaluate(expression: Node | str, frame: Frame) -> Value:
             return [line for one in items for line in functions.lines(evaluate(one, frame))]
         case Operation(sign, left, right):
             return _operate(_OPERATORS[sign], evaluate(left, frame), evaluate(right, frame))
-        case Call():
-            return _call(node, frame)
+        case Call(function):
+            try:
+                return _call(node, frame)
+            except BadExpression:
+                raise
+            except (ValueError, ArithmeticError, TypeError) as error:
+                raise BadExpression(f"The arguments of {function} do not fit") from error
         case Text(value):
             raise BadExpression(f"The text '{value}' stands where a value is needed")
     raise BadExpression("The expression cannot be evaluated")
@@ -74,38 +92,39 @@ def evaluate(expression: Node | str, frame: Frame) -> Value:
 
 def _call(call: Call, frame: Frame) -> Value:  # noqa: C901, PLR0911 - one case a function
     match call.function, call.arguments:
-        case "SEARCH", (Text(text), Text(statistic), *rest):
-            period = int(rest[0].value) if rest and isinstance(rest[0], Number) else frame.period
-            return list(frame.search(text, statistic, period))
+        case "SEARCH", (Text(text), Text(statistic)):
+            return list(frame.search(text, statistic, frame.period))
+        case "SEARCH", (Text(text), Text(statistic), Number(period)) if is_period(period):
+            return list(frame.search(text, statistic, int(period)))
         case "METRICS", ():
             return list(frame.metrics.values())
         case "METRICS", (Text(text),):
             return [line for name, line in frame.metrics.items() if text in name]
         case "FILL", (filled, Name(word)) if word.upper() in {"REPEAT", "LINEAR"}:
-            slots = range(frame.begin, frame.end, frame.period)
+            slots = frame.slots
             return functions.each(
                 evaluate(filled, frame), lambda line: functions.fill_from_neighbours(line, slots, word.upper())
             )
         case "FILL", (filled, by):
             value = evaluate(by, frame)
-            slots = range(frame.begin, frame.end, frame.period)
+            slots = frame.slots
             return functions.each(evaluate(filled, frame), lambda line: functions.fill_with(line, slots, value))
         case "TIME_SERIES", (one,):
             number = functions.number(evaluate(one, frame))
-            return Line("", dict.fromkeys(range(frame.begin, frame.end, frame.period), number))
-        case "PERIOD", (_,):
-            return float(frame.period)
+            return Line.of("", ((at, number) for at in frame.slots))
+        case "PERIOD", (Name(name),) if name in frame.values:
+            return float(frame.periods.get(name, frame.period))
+        case "SORT", (unsorted, Name(function), Name(order), *limit):
+            most = int(functions.number(evaluate(limit[0], frame))) if limit else None
+            return functions.ranked(evaluate(unsorted, frame), function.upper(), order.upper(), most)
         case "IF", (condition, yes, *no):
             return functions.choose(
                 evaluate(condition, frame), evaluate(yes, frame), evaluate(no[0], frame) if no else None
             )
-    function = functions.PLAIN.get(call.function)
-    if function is None:
+    plain = functions.PLAIN.get(call.function)
+    if plain is None:
         raise BadExpression(f"The function {call.function} is not offered, or not with these arguments")
-    try:
-        return function(*(evaluate(one, frame) for one in call.arguments))
-    except TypeError as error:
-        raise BadExpression(f"The arguments of {call.function} do not fit") from error
+    return plain(*(evaluate(one, frame) for one in call.arguments))
 
 
 def _operate(act: Callable[[float, float], float], left: Value, right: Value) -> Value:
@@ -115,27 +134,12 @@ def _operate(act: Callable[[float, float], float], left: Value, right: Value) ->
         return [one for line in right for one in functions.lines(_operate(act, left, line))]
     match left, right:
         case Line(), Line():
-            common = left.points.keys() & right.points.keys()
-            pairs = {at: (left.points[at], right.points[at]) for at in sorted(common)}
-            return Line(left.label, _computed(act, pairs))
+            common = sorted(left.points.keys() & right.points.keys())
+            return Line.of(left.label, ((at, worth(act, left.points[at], right.points[at])) for at in common))
         case Line(), float():
-            return Line(left.label, _computed(act, {at: (value, right) for at, value in left.points.items()}))
+            return Line.of(left.label, ((at, worth(act, value, right)) for at, value in left.points.items()))
         case float(), Line():
-            return Line(right.label, _computed(act, {at: (left, value) for at, value in right.points.items()}))
+            return Line.of(right.label, ((at, worth(act, left, value)) for at, value in right.points.items()))
         case float(), float():
-            found = _computed(act, {0: (left, right)})
-            return found.get(0, math.nan)
+            return worth(act, left, right)
     raise BadExpression("The terms of an operator do not fit")
-
-
-def _computed(act: Callable[[float, float], float], pairs: Mapping[int, tuple[float, float]]) -> dict[int, float]:
-    """Return what is defined: a division by zero leaves no datapoint."""
-    found = {}
-    for at, (one, other) in pairs.items():
-        try:
-            value = float(act(one, other))
-        except (ZeroDivisionError, OverflowError, TypeError):  # TypeError: a power that is complex
-            continue
-        if math.isfinite(value):
-            found[at] = value
-    return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Final
 
 from miyabi.policy.metric_math.parser import BadExpression
-from miyabi.policy.metric_math.values import Line, Value
+from miyabi.policy.metric_math.values import Line, Value, worth
 
 
 def lines(value: Value) -> list[Line]:
@@ -37,8 +38,7 @@ def each(value: Value, act: Callable[[Line], Line]) -> Value:
 def fill_with(line: Line, slots: Iterable[int], value: Value) -> Line:
     """Return the series with its missing periods filled by a number, or by another series."""
     other = value.points if isinstance(value, Line) else dict.fromkeys(slots, number(value))
-    missing = {at: one for at, one in other.items() if at not in line.points}
-    return Line(line.label, dict(sorted({**line.points, **missing}.items())))
+    return Line.of(line.label, sorted({**other, **line.points}.items()))
 
 
 def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
@@ -46,30 +46,37 @@ def fill_from_neighbours(line: Line, slots: Iterable[int], way: str) -> Line:
     known = sorted(line.points)
     found = dict(line.points)
     for at in slots:
-        before = [one for one in known if one < at]
-        after = [one for one in known if one > at]
-        if at in found or not before:
+        place = bisect(known, at)
+        if at in found or place == 0:
             continue
+        before = known[place - 1]
         if way == "REPEAT":
-            found[at] = line.points[before[-1]]
-        elif after:
-            share = (at - before[-1]) / (after[0] - before[-1])
-            found[at] = line.points[before[-1]] * (1 - share) + line.points[after[0]] * share
+            found[at] = line.points[before]
+        elif place < len(known):
+            after = known[place]
+            share = (at - before) / (after - before)
+            found[at] = line.points[before] * (1 - share) + line.points[after] * share
     return Line(line.label, dict(sorted(found.items())))
 
 
 def choose(condition: Value, yes: Value, no: Value | None) -> Value:
     """Return for each period what the condition chooses; without an alternative nothing where it does not hold."""
+    nothing: Value = Line("", {})
+    no = nothing if no is None else no
     if isinstance(condition, float):
-        return (yes if condition else no) if no is not None else (yes if condition else Line("", {}))
+        if math.isnan(condition):
+            return math.nan if isinstance(yes, float) and isinstance(no, float) else nothing
+        return yes if condition else no
+    if any(isinstance(one, list) for one in (condition, yes, no)):
+        raise BadExpression("IF chooses between numbers and single time series")
     (judged,) = lines(condition)
-    found = {}
-    for at, held in judged.points.items():
-        chosen = yes if held else no
-        value = chosen.points.get(at) if isinstance(chosen, Line) else chosen
-        if isinstance(value, float):
-            found[at] = value
-    return Line(judged.label, found)
+    return Line.of(judged.label, ((at, _at(yes if held else no, at)) for at, held in judged.points.items()))
+
+
+def _at(value: Value, at: int) -> float:
+    if isinstance(value, Line):
+        return value.points.get(at, math.nan)
+    return number(value)
 
 
 def _reduced(act: Callable[[Sequence[float]], float]) -> Callable[[Value], Value]:
@@ -79,47 +86,41 @@ def _reduced(act: Callable[[Sequence[float]], float]) -> Callable[[Value], Value
         if isinstance(value, float):
             return value
         if isinstance(value, Line):
-            return float(act(list(value.points.values()))) if value.points else math.nan
+            return _over(act, list(value.points.values())) if value.points else math.nan
         columns: dict[int, list[float]] = {}
         for line in value:
             for at, one in line.points.items():
                 columns.setdefault(at, []).append(one)
-        return Line("", {at: float(act(columns[at])) for at in sorted(columns)})
+        return Line.of("", ((at, _over(act, columns[at])) for at in sorted(columns)))
 
     return reduce
+
+
+def _over(act: Callable[[Sequence[float]], float], values: Sequence[float]) -> float:
+    return worth(lambda *given: act(given), *values)
 
 
 def _mapped(act: Callable[[float], float]) -> Callable[[Value], Value]:
     def apply(value: Value) -> Value:
         if isinstance(value, float):
-            return float(act(value))
-        return each(value, lambda line: Line(line.label, _defined(line.points, act)))
+            return worth(act, value)
+        return each(value, lambda line: Line.of(line.label, ((at, worth(act, one)) for at, one in line.points.items())))
 
     return apply
 
 
-def _defined(points: Mapping[int, float], act: Callable[[float], float]) -> dict[int, float]:
-    found = {}
-    for at, value in points.items():
-        try:
-            found[at] = float(act(value))
-        except (ValueError, OverflowError):  # the logarithm of nothing
-            continue
-    return found
-
-
-def _steps(act: Callable[[int, float, int, float], float]) -> Callable[[Value], Value]:
+def _steps(act: Callable[[float, float, float, float], float]) -> Callable[[Value], Value]:
     """From the second datapoint on, something of it and of the one before."""
 
     def apply(value: Value) -> Value:
         return each(
             value,
-            lambda line: Line(
+            lambda line: Line.of(
                 line.label,
-                {
-                    after: act(before, one, after, other)
+                (
+                    (after, worth(act, before, one, after, other))
                     for (before, one), (after, other) in pairwise(line.points.items())
-                },
+                ),
             ),
         )
 
@@ -134,7 +135,7 @@ def _clocked(act: Callable[[datetime], float]) -> Callable[[Value], Value]:
 
 def _running_sum(value: Value) -> Value:
     return each(
-        value, lambda line: Line(line.label, dict(zip(line.points, accumulate(line.points.values()), strict=True)))
+        value, lambda line: Line.of(line.label, zip(line.points, accumulate(line.points.values()), strict=True))
     )
 
 
@@ -152,6 +153,16 @@ def _slice(value: Value, begin: Value, end: Value | None = None) -> Value:
     first = int(number(begin))
     found = lines(value)[first : None if end is None else int(number(end))]
     return found[0] if end is None and len(found) == 1 else found
+
+
+def ranked(value: Value, function: str, order: str, most: int | None = None) -> list[Line]:
+    """Return several series by the average, sum, ... of each, at most so many; those that have none come last."""
+    if function not in {"AVG", "MAX", "MIN", "SUM"} or order not in {"ASC", "DESC"} or (most is not None and most < 1):
+        raise BadExpression("SORT takes time series, AVG, MAX, MIN or SUM, ASC or DESC, and how many to return")
+    worths = [(number(PLAIN[function](line)), line) for line in lines(value)]
+    known = [one for one in worths if not math.isnan(one[0])]
+    known.sort(key=lambda one: one[0], reverse=order == "DESC")
+    return [line for _, line in [*known, *(one for one in worths if math.isnan(one[0]))]][:most]
 
 
 PLAIN: Final[Mapping[str, Callable[..., Value]]] = {

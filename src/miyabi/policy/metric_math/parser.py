@@ -29,6 +29,8 @@ _BINDS: Final = {
 }
 _UNARY: Final = 7
 _DEEPEST: Final = 50
+_MOST_OPERATIONS: Final = 500
+"""A chain of operators is a tree as deep as it is long."""
 
 
 class BadExpression(ValueError):
@@ -126,6 +128,7 @@ class _Parser:
         self._tokens = tokens
         self._at = 0
         self._depth = 0
+        self._operations = 0
 
     def term(self, weakest: int) -> Node:
         self._depth += 1
@@ -139,6 +142,9 @@ class _Parser:
                 self._depth -= 1
                 return left
             self._take()
+            self._operations += 1
+            if self._operations > _MOST_OPERATIONS:
+                raise BadExpression(f"The expression has more than {_MOST_OPERATIONS} operators")
             right = self.term(binds + 1)
             left = Operation({"AND": "&&", "OR": "||"}.get(sign, sign), left, right)
 

@@ -114,6 +114,8 @@ def _queries(params: Params) -> tuple[tuple[MetricQuery, ...], bool]:
         found = asked.queries(params["Metrics"], most=_MOST_QUERIES)
         if sum(query.return_data for query in found) != 1:
             raise _invalid("Exactly one element of the metrics list should return data.")
+        for query in found:
+            _period(query.stat.period_seconds if query.stat else query.period_seconds or 60)
         return found, False
     missing = [name for name in ("MetricName", "Namespace", "Period") if params.get(name) is None]
     if missing:

@@ -10,12 +10,10 @@ from typing import Any
 from miyabi.localcloud.control.api_error import ApiError, Params
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Sample
+from miyabi.policy.custom_metrics import takes_value
 from miyabi.policy.metric_math import BadExpression, parse
-from miyabi.policy.statistics import is_statistic
+from miyabi.policy.statistics import is_period, is_statistic
 
-_LARGEST = 2.0**360
-"""CloudWatch takes values from -2^360 to 2^360."""
-_SHORT_PERIODS = {1, 5, 10, 20, 30}
 _MOST_DIMENSIONS = 30
 _MOST_QUERIES = 500
 
@@ -47,7 +45,7 @@ def dimensions(given: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
 
 def period(given: int) -> int:
     """Return a period in seconds: 1, 5, 10, 20, 30 or a multiple of 60."""
-    if given in _SHORT_PERIODS or (given > 0 and given % 60 == 0):
+    if is_period(given):
         return given
     raise invalid(f"The value {given} for parameter Period is not 1, 5, 10, 20, 30 or a multiple of 60.")
 
@@ -76,7 +74,9 @@ def sample(datum: Params) -> Sample:
     sets = {name: _number(datum["StatisticValues"][name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum")}
     if sets["SampleCount"] <= 0 or sets["Minimum"] > sets["Maximum"]:
         raise invalid("A statistic set needs a SampleCount above 0, and a Minimum that is not above the Maximum.")
-    return Sample(sets["SampleCount"], sets["Sum"], sets["Minimum"], sets["Maximum"])
+    count, total, value = sets["SampleCount"], sets["Sum"], sets["Minimum"]
+    known = value == sets["Maximum"] and math.isclose(total, value * count)
+    return Sample(count, total, value, sets["Maximum"], ((value, count),) if known else ())
 
 
 def _sample(values: Sequence[tuple[float, float]]) -> Sample:
@@ -89,7 +89,7 @@ def _sample(values: Sequence[tuple[float, float]]) -> Sample:
 
 def _number(given: Any) -> float:
     value = float(given)
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not takes_value(value):
         raise invalid(f"The value {given} for parameter MetricData.member.Value is invalid.")
     return value
 

@@ -99,18 +99,23 @@ class MetricDatabase:
             ]
             self._connection.executemany(_UPSERT, rows)
 
-    def read(self, series: Sequence[Series], begin: int, end: int) -> Iterator[Row]:
-        """Yield the samples from begin to before end, oldest first; with the values where they are known."""
-        for row in self._rows("at, width, count, total, minimum, maximum, seen", series, begin, end, "ORDER BY at"):
+    def read(self, series: Sequence[Series], begin: int, end: int, period: int) -> Iterator[Row]:
+        """Yield the samples from begin to before end, oldest first; with the values where they are known.
+
+        period: in seconds; as on AWS there is nothing where only rows are left that are no part of such a period.
+        """
+        columns = "at, width, count, total, minimum, maximum, seen"
+        for row in self._rows(columns, series, begin, end, period, "ORDER BY at"):
             at, width, count, total, minimum, maximum, seen = row
             yield at, width, Sample(count, total, minimum, maximum, _unpacked(seen))
 
     def aggregate(
         self, series: Sequence[Series], begin: int, end: int, period: int
-    ) -> list[tuple[int, float, float, float, float]]:
-        """Return count, sum, minimum and maximum of each period that has any, by its number counted from begin."""
-        columns = f"(at - {begin}) / {period}, SUM(count), SUM(total), MIN(minimum), MAX(maximum)"
-        return self._rows(columns, series, begin, end, "AND count > 0 GROUP BY 1 ORDER BY 1")
+    ) -> Iterator[tuple[int, float, float, float, float, int]]:
+        """Yield of each period that `read` has samples of its number counted from begin, their count, sum, minimum and
+        maximum, and in how many rows they are."""
+        columns = f"(at - {begin}) / {period}, SUM(count), SUM(total), MIN(minimum), MAX(maximum), COUNT(*)"
+        return self._rows(columns, series, begin, end, period, "AND count > 0 GROUP BY 1 ORDER BY 1")
 
     def units(self, series: Series) -> list[Series]:
         """Return the series that a metric has under whatever unit."""
@@ -191,11 +196,14 @@ class MetricDatabase:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
-    def _rows(self, columns: str, series: Sequence[Series], begin: int, end: int, rest: str) -> list[Any]:
+    def _rows(
+        self, columns: str, series: Sequence[Series], begin: int, end: int, period: int, rest: str
+    ) -> Iterator[Any]:
         ids = [found for one in series if (found := self._known(one)) is not None]
         marks = ", ".join("?" * len(ids))
-        sql = f"SELECT {columns} FROM points WHERE series IN ({marks}) AND at>=? AND at<? {rest}"  # noqa: S608
-        return self._connection.execute(sql, (*ids, begin, end)).fetchall() if ids else []
+        where = f"series IN ({marks}) AND at>=? AND at<? AND (width<=60 OR ? % width=0)"
+        sql = f"SELECT {columns} FROM points WHERE {where} {rest}"  # noqa: S608
+        return self._connection.execute(sql, (*ids, begin, end, period)) if ids else iter(())
 
     def _known(self, series: Series) -> int | None:
         known = self._ids.get(series)

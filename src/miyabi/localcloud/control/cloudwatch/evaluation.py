@@ -17,6 +17,7 @@ from miyabi.model.alarms import CompositeAlarm, MetricAlarm
 from miyabi.policy.alarm_state import evaluation_range, next_state
 from miyabi.policy.metric_math import BadExpression
 from miyabi.policy.metric_math.values import Line
+from miyabi.policy.statistics import is_told_by_few
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ class Evaluation:
         self.newest.pop((region, alarm.name), None)
         points = datapoints(alarm, reader, boundary)
         self.newest[region, alarm.name] = points[-1]
+        if stays_with_few_samples(alarm, reader, boundary):
+            return
         found = next_state(alarm.rule, points, current=alarm.standing.state)
         if found.state is alarm.standing.state:
             return
@@ -127,6 +130,16 @@ def datapoints(alarm: MetricAlarm, reader: MetricReader, boundary: int) -> list[
             raise BadExpression(f"the expression of {alarm.name} is not one time series")
         points = dict(value.points)
     return [points.get(at) for at in range(begin, boundary, period)]
+
+
+def stays_with_few_samples(alarm: MetricAlarm, reader: MetricReader, boundary: int) -> bool:
+    """Say whether the alarm ignores a percentile of so few samples; of none, its datapoints are missing."""
+    stat = alarm.watched.stat
+    if stat is None or alarm.asked.get("EvaluateLowSampleCountPercentile") != "ignore":
+        return False
+    begin = boundary - alarm.rule.evaluation_periods * stat.period_seconds
+    counts = reader.line(dataclasses.replace(stat, statistic="SampleCount"), begin, boundary)
+    return bool(counts) and is_told_by_few(stat.statistic, sum(counts.values()))
 
 
 def reason_data(

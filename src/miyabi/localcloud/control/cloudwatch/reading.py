@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
-from miyabi.localcloud.control.cloudwatch.database import MetricDatabase, Series, sorted_dimensions
+from miyabi.localcloud.control.cloudwatch.database import MetricDatabase, Row, Series, sorted_dimensions
 from miyabi.model.alarms import MetricQuery, MetricStat
 from miyabi.model.metrics import Sample
 from miyabi.policy.metric_math import BadExpression, Frame, evaluate, names_in, parse
@@ -13,16 +15,38 @@ from miyabi.policy.metric_math.values import Line, Value
 from miyabi.policy.statistics import statistic
 
 _PLAIN = {"SampleCount", "Average", "Sum", "Minimum", "Maximum"}
+_MINUTE = 60
+_ROW_COSTS = 3
+"""A row, or a datapoint, costs as much time as so many values in one."""
 _QUOTED = re.compile(r'"([^"]*)"|(\S+)')
+
+
+class TooMuchData(Exception):
+    """Reading all that was asked for would keep the control plane from its other work."""
 
 
 class MetricReader:
     """Reads the public series of a region, or with `own` those of the evaluator."""
 
-    def __init__(self, database: MetricDatabase, region: str, *, own: bool = False) -> None:
+    def __init__(
+        self,
+        database: MetricDatabase,
+        region: str,
+        *,
+        own: bool = False,
+        most_values: float = math.inf,
+        fine_since: int = 0,
+    ) -> None:
+        """Read on.
+
+        most_values: how many samples' values all that is read may have; beyond that `TooMuchData`.
+        fine_since: the second from which on periods shorter than a minute are told.
+        """
         self._database = database
         self._region = region
         self._own = own
+        self._left = most_values
+        self._fine_since = fine_since
 
     def line(self, stat: MetricStat, begin: int, end: int) -> dict[int, float]:
         """Return a statistic by the beginning of its periods, counted from begin; what has no data is left out.
@@ -64,26 +88,43 @@ class MetricReader:
                 periods[name],
                 metrics,
                 values,
+                periods,
                 lambda text, named, every: self._search(text, named, every, begin, end),
             )
-            values[name] = _labelled(evaluate(trees[name], frame), query.label or query.id)
+            value = values[name] = _labelled(evaluate(trees[name], frame), query.label or query.id)
+            self._spend(_ROW_COSTS * sum(len(one.points) for one in _lines(value)))
         return values
 
     def _line(self, series: Sequence[Series], name: str, period: int, begin: int, end: int) -> dict[int, float]:
+        if period < _MINUTE and begin < self._fine_since:
+            begin += math.ceil((self._fine_since - begin) / period) * period
         if name not in _PLAIN:
             return self._percentile(series, name, period, begin, end)
         place = {"SampleCount": 1, "Sum": 2, "Minimum": 3, "Maximum": 4}.get(name)
-        return {
-            begin + row[0] * period: row[2] / row[1] if place is None else row[place]
-            for row in self._database.aggregate(series, begin, end, period)
-        }
+        found = {}
+        for row in self._database.aggregate(series, begin, end, period):
+            self._spend(_ROW_COSTS * row[5])
+            found[begin + row[0] * period] = row[2] / row[1] if place is None else row[place]
+        return found
 
     def _percentile(self, series: Sequence[Series], name: str, period: int, begin: int, end: int) -> dict[int, float]:
-        periods: dict[int, list[Sample]] = {}
-        for at, _, sample in self._database.read(series, begin, end):
-            periods.setdefault(begin + (at - begin) // period * period, []).append(sample)
-        found = {at: statistic(name, samples) for at, samples in periods.items()}
-        return {at: value for at, value in found.items() if value is not None}
+        rows = self._database.read(series, begin, end, period)
+        found = {}
+        for number, group in groupby(rows, lambda row: (row[0] - begin) // period):
+            value = statistic(name, self._samples(group))
+            if value is not None:
+                found[begin + number * period] = value
+        return found
+
+    def _samples(self, rows: Iterable[Row]) -> Iterator[Sample]:
+        for _, _, sample in rows:
+            self._spend(_ROW_COSTS + len(sample.values))
+            yield sample
+
+    def _spend(self, values: float) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise TooMuchData
 
     def _search(self, text: str, name: str, period: int, begin: int, end: int) -> list[Line]:
         """Find metrics as SEARCH does: `{Namespace,Dimension,...} words`; all words must be in names or values."""
@@ -113,6 +154,12 @@ def _matches(word: str, series: Series) -> bool:
         return named.get(key, "").lower() == value
     texts = (series.name, series.namespace, *(one for pair in series.dimensions for one in pair))
     return any(word in one.lower() for one in texts)
+
+
+def _lines(value: Value) -> list[Line]:
+    if isinstance(value, list):
+        return value
+    return [value] if isinstance(value, Line) else []
 
 
 def _labelled(value: Value, label: str) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from typing import Any, ClassVar
 from miyabi.localcloud.control.logs.database import LogDatabase
 from miyabi.localcloud.control.logs.names import group_in_arn, invalid
 from miyabi.localcloud.control.service import ApiError, Caller, LiveService, Params
+
+log = logging.getLogger(__name__)
 
 _DAY = 86_400_000
 
@@ -70,7 +73,7 @@ class LogsBase(LiveService):
         """Open the database.
 
         on_change: called when a loop has something to do: a file to follow, or a log group's events to remove.
-        on_events: region and messages of events that are being stored.
+        on_events: region and messages of events that have been stored.
         """
         self._database = LogDatabase(path)
         self._clock = clock
@@ -82,6 +85,13 @@ class LogsBase(LiveService):
     def close(self) -> None:
         """Close the database."""
         self._database.close()
+
+    def _tell(self, region: str, messages: Sequence[str]) -> None:
+        """Say what was stored, once that is certain; whoever cannot hear it does not undo it, and is not told again."""
+        try:
+            self._on_events(region, messages)
+        except Exception:
+            log.exception("metrics in %d log events of %s are lost", len(messages), region)
 
     def _now(self) -> int:
         return milliseconds(self._clock())

@@ -55,6 +55,7 @@ class Events(LogsBase):
         if accepted:
             with self._database.transaction():
                 self._append(group, stream, [(one["timestamp"], one["message"]) for one in accepted], now)
+            self._tell(group.region, [one["message"] for one in accepted])
         result: Result = {"nextSequenceToken": f"{stream.id:056d}"}
         rejected = {
             "tooNewLogEventStartIndex": len(events) - too_new if too_new else None,
@@ -82,7 +83,6 @@ class Events(LogsBase):
         )
         size = sum(bytes_of(message) for _, message in events)
         self._database.execute("UPDATE groups SET stored_bytes=stored_bytes+? WHERE id=?", size, group.id)
-        self._on_events(group.region, [message for _, message in events])
 
     def get_log_events(self, caller: Caller, params: Params) -> Result:
         """Answer GetLogEvents: a page is oldest first whichever way it was reached."""

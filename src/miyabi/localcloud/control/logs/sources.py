@@ -70,20 +70,23 @@ class Sources(Streams, Events):
     def store(self, chunks: Sequence[Chunk]) -> None:
         """Store what was read, and how far, in one transaction: so no line is lost, and none is stored twice."""
         with self._database.transaction():
-            for chunk in chunks:
-                self._store(chunk)
+            stored = [(self._store(chunk), chunk.messages) for chunk in chunks]
+        for region, messages in stored:
+            if region is not None:
+                self._tell(region, messages)
 
-    def _store(self, chunk: Chunk) -> None:
+    def _store(self, chunk: Chunk) -> str | None:
+        """Return the region whose events the lines are now, if they are any."""
         row = self._database.execute(
             "SELECT region, group_name, stream_name, position, last_timestamp FROM sources WHERE path=?", chunk.path
         ).fetchone()
         if row is None or row[3] != chunk.begin:
-            return
+            return None
         region, group_name, stream_name, _, last = row
         now = self._now()
         timestamp = max(now, last)  # a clock that was set back must not disturb the order of lines
-        if chunk.messages:
-            self._append_lines(region, group_name, stream_name, [(timestamp, one) for one in chunk.messages], now)
+        lines = [(timestamp, one) for one in chunk.messages]
+        kept = bool(lines) and self._append_lines(region, group_name, stream_name, lines, now)
         self._database.execute(
             "UPDATE sources SET position=?, last_timestamp=?, drained=? WHERE path=?",
             chunk.end,
@@ -91,20 +94,25 @@ class Sources(Streams, Events):
             chunk.drained,
             chunk.path,
         )
+        return str(region) if kept else None
 
     def _append_lines(
         self, region: str, group_name: str, stream_name: str, lines: Sequence[tuple[int, str]], now: int
-    ) -> None:
-        """Store a task's lines; a stream that was deleted, or whose group was and is there again, is made again."""
+    ) -> bool:
+        """Store a task's lines; a stream that was deleted, or whose group was and is there again, is made again.
+
+        Returns whether there is such a group.
+        """
         groups = self._groups("WHERE region=? AND name=?", region, group_name)
         if not groups:
             if (region, group_name) not in self._missing:
                 log.warning("log group %s in %s does not exist: what tasks print is dropped", group_name, region)
             self._missing.add((region, group_name))
-            return
+            return False
         self._missing.discard((region, group_name))
         self._new_stream(groups[0], stream_name, now)
         self._append(groups[0], self._stream(groups[0], stream_name), lines, now)
+        return True
 
     def forget(self, path: str) -> None:
         """Stop following a file that was drained and removed."""
