@@ -24,17 +24,17 @@ class Capacity:
         self._ecs = ecs
 
     def fit(self, region: str, target: ScalableTarget, now: datetime) -> bool:
-        """Set the desired count to the bound that it is beyond, unless scaling that way is suspended.
+        """Set the desired count to the bound that it is beyond; return whether it was.
 
-        Returns whether it did. A minimum above or a maximum below the count acts at once.
+        Suspensions do not matter: they are of what policies and scheduled actions set off.
         """
         cluster, name = target.cluster_and_service
         service = self._ecs.services.get(region, f"{cluster}/{name}")
         if service is None or service.status != "ACTIVE":
             return False
-        if service.desired_count < target.min_capacity and not target.suspended.dynamic_out:
+        if service.desired_count < target.min_capacity:
             wanted, cause = target.min_capacity, f"minimum capacity was set to {target.min_capacity}"
-        elif service.desired_count > target.max_capacity and not target.suspended.dynamic_in:
+        elif service.desired_count > target.max_capacity:
             wanted, cause = target.max_capacity, f"maximum capacity was set to {target.max_capacity}"
         else:
             return False
