@@ -48,8 +48,8 @@ class Targets(LiveService):
     def register_scalable_target(self, caller: Caller, params: Params) -> Result:
         """Register a service, or change what is given of a registered one.
 
-        Whatever is given, a count outside the bounds is brought inside. Source: docs.aws.amazon.com, the operation's own
-        page.
+        Whatever is given, a count outside the bounds is brought inside. Source: docs.aws.amazon.com,
+        "RegisterScalableTarget".
         """
         resource, dimension = self.resource(params)
         row = self.targets.get(caller.region, f"{resource}|{dimension}")
