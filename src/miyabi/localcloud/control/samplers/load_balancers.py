@@ -16,6 +16,7 @@ from miyabi.localcloud.control.elbv2.desired import backend_name
 from miyabi.localcloud.control.elbv2.nouns import Nouns
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.samplers.requests import Tally
+from miyabi.localcloud.control.samplers.sampler import PATIENCE, answer
 from miyabi.localcloud.data.haproxy import Observed
 from miyabi.model.load_balancing import TargetState
 from miyabi.model.metrics import Kind, Measurement, Sample
@@ -81,18 +82,21 @@ class LoadBalancerSampler:
         rows: Nouns,
         balancer: Balancer,
         take: Callable[[], Mapping[tuple[str, str], Tally]],
+        *,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = engine
         self._rows = rows
         self._balancer = balancer
         self._take = take
+        self._patience = patience
         self._connections: dict[tuple[int, str], int] = {}
 
     async def measure(self, now: datetime) -> Sequence[Measurement]:  # noqa: ARG002 - it counts, whatever time it is
         """Tell of the period since the last call."""
-        tallies = self._take()
         served = await self._engine.run(self._served)
-        seen = await self._balancer.observe()
+        seen = await answer(self._balancer.observe(), self._patience)
+        tallies = self._take()  # last: what is taken is told, even where the loop has lost its patience before
         found = [one for balancer in served for one in _answers(balancer, tallies)]
         return found + list(self._connected(served, seen))
 
@@ -120,9 +124,9 @@ class LoadBalancerSampler:
 
     def _connected(self, served: Sequence[Served], seen: Observed | None) -> Iterator[Measurement]:
         """Tell of connections; a worker that is new has counted from nothing."""
-        before, self._connections = self._connections, {}
         if seen is None:
             return
+        before, self._connections = self._connections, {}
         for balancer in served:
             dimensions = {"LoadBalancer": balancer.name}
             active = new = 0
