@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ class _Look:
     """What one look at a region found."""
 
     raised: Mapping[str, MetricAlarm]
-    """Alarms in ALARM that set off policies, by name."""
+    """Alarms in ALARM that are due and set off policies, by name."""
     running: Mapping[tuple[str, str | None], int]
     """Tasks that run, by cluster and service."""
     newest: Newest
@@ -52,9 +52,11 @@ class Scaler:
         self._refused: dict[tuple[str, str, str], str] = {}
         """By region, target and policy the code of the refusal that was written down last."""
 
-    def act(self, cadence: int, newest: Newest, now: datetime) -> bool:
-        """Scale what an alarm of a cadence asks for, again and again while it is in ALARM; return whether it did.
+    def act(self, cadences: Collection[int], newest: Newest, now: datetime) -> bool:
+        """Scale what the alarms that are due ask for, again and again while they are in ALARM; return whether it did.
 
+        cadences: those whose alarms were evaluated just now. An alarm acts at its own only, and all that are due at one
+        boundary act together: the largest capacity wins.
         newest: the newest datapoint of each alarm, by region and name.
         """
         acted = False
@@ -63,16 +65,19 @@ class Scaler:
                 alarm.name: alarm
                 for alarm in self._alarms.metric.list(region)
                 if alarm.standing.state is AlarmState.ALARM
+                and cadence_of(alarm) in cadences
                 and alarm.actions_enabled
                 and any(":autoscaling:" in arn for arn in alarm.actions.alarm)
                 and self._mutes.muted_until(region, alarm.name, now) is None
             }
-            due = {arn for alarm in raised.values() if cadence_of(alarm) == cadence for arn in alarm.actions.alarm}
-            running = self._running(region) if due else {}
-            for target in self._service.targets.list(region) if due else ():
+            if not raised:
+                continue
+            due = {arn for alarm in raised.values() for arn in alarm.actions.alarm}
+            look = _Look(raised, self._running(region), newest, now)
+            for target in self._service.targets.list(region):
                 policies = self._service.policies.list(region, prefix=f"{target.key}|")
                 if any(policy.arn in due for policy in policies):
-                    acted = self._scale(region, target, policies, _Look(raised, running, newest, now)) or acted
+                    acted = self._scale(region, target, policies, look) or acted
         return acted
 
     def _scale(

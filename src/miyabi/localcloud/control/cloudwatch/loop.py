@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -31,7 +31,7 @@ _OWN_KEPT = 8 * _DAY
 class Scaling(Protocol):
     """The part of Application Auto Scaling that alarms speak to."""
 
-    def act(self, cadence: int, newest: Mapping[tuple[str, str], float | None], now: datetime) -> bool: ...
+    def act(self, cadences: Collection[int], newest: Mapping[tuple[str, str], float | None], now: datetime) -> bool: ...
 
 
 class MetricsLoop:
@@ -102,8 +102,7 @@ class MetricsLoop:
         for cadence, boundary in due.items():
             self._evaluation.evaluate(cadence, boundary, now)
         held_back = self._evaluation.compose(now)
-        scaled = [self._scaling.act(cadence, self._evaluation.newest, now) for cadence in due]
-        if any(scaled):
+        if self._scaling.act(due.keys(), self._evaluation.newest, now):
             self._engine.wake()
         return held_back
 
