@@ -97,6 +97,16 @@ def test_an_action_is_described_changed_and_deleted(world: Operated) -> None:
     assert [one["ScheduledActionName"] for one in listed(world)] == ["morning"]
 
 
+def test_times_that_are_not_given_again_are_gone(world: Operated) -> None:
+    end = datetime(2100, 1, 1, tzinfo=UTC)
+    put(world, StartTime=datetime(2099, 1, 1, tzinfo=UTC), EndTime=end)
+    put(world, EndTime=end)
+    (changed,) = listed(world)
+    assert (changed.get("StartTime"), changed["EndTime"]) == (None, end)
+    put(world, ScalableTargetAction={"MinCapacity": 1})
+    assert "EndTime" not in listed(world)[0]
+
+
 def test_lists_come_in_pages(world: Operated) -> None:
     for name in "abc":
         put(world, name)

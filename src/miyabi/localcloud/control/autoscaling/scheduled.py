@@ -158,8 +158,9 @@ def _changed(row: ScheduledAction, params: Params) -> ScheduledAction:
         row,
         schedule=params.get("Schedule") or row.schedule,
         timezone=params.get("Timezone") or row.timezone,
-        start=_instant(params.get("StartTime")) or row.start,
-        end=_instant(params.get("EndTime")) or row.end,
+        # AWS: where no times are given, the old ones are deleted.
+        start=_instant(params.get("StartTime")),
+        end=_instant(params.get("EndTime")),
         **bounds,
     )
 
