@@ -1,4 +1,4 @@
-"""What samplers tell where a part says nothing: everything else."""
+"""What samplers tell, with stand-ins for the parts: also where one of them says nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from miyabi.localcloud.data.cache_node import NodeAt
 from miyabi.localcloud.data.haproxy import Observed, Worker
 from miyabi.localcloud.processes import ProcessState
 from miyabi.model.elasticache import CacheStatus
-from miyabi.model.metrics import Measurement
+from miyabi.model.metrics import Kind, Measurement
 from miyabi.model.rds import InstanceStatus
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -141,6 +141,21 @@ def test_requests_are_told_and_new_connections_later_where_haproxy_says_nothing(
     balancer.answers = seen
     found = values(list(asyncio.run(sampler.measure(NOW))))
     assert (found["NewConnectionCount"], found["ActiveConnectionCount"]) == (4, 2)
+
+
+def test_open_connections_are_a_level_and_new_ones_a_count() -> None:
+    counted = {"new": 10}
+
+    async def seen() -> Observed:
+        counted["new"] += 1
+        return Observed("1", Worker(7, frozenset(), {}, {}, {"127.1.11.1:80": (2, counted["new"])}))
+
+    balancer = Balancer()
+    balancer.answers = seen
+    sampler = LoadBalancerSampler(cast("Any", Inline()), balancers(), balancer, dict)
+    asyncio.run(sampler.measure(NOW))
+    kinds = {one.name: one.kind for one in asyncio.run(sampler.measure(NOW))}
+    assert kinds == {"ActiveConnectionCount": Kind.LEVEL, "NewConnectionCount": Kind.COUNT}
 
 
 def test_what_haproxy_s_log_told_is_kept_where_the_sampler_is_given_up() -> None:

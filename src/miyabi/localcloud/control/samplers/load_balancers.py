@@ -143,9 +143,10 @@ class LoadBalancerSampler:
                 for (backend, _), count in worker.sessions.items()
                 if backend in backends
             )
-            for name, count in (("ActiveConnectionCount", active), ("NewConnectionCount", new)):
-                if count > 0:
-                    yield _measured(balancer.region, name, dimensions, count)
+            if active:
+                yield _level(balancer.region, "ActiveConnectionCount", dimensions, active)
+            if new > 0:
+                yield _measured(balancer.region, "NewConnectionCount", dimensions, new)
 
 
 def _answers(balancer: Served, tallies: Mapping[tuple[str, str], Tally]) -> Iterator[Measurement]:
@@ -185,7 +186,7 @@ def _of_group(balancer: Served, group: Group, sums: _Sums) -> Iterator[Measureme
         for dimensions in (both, {"TargetGroup": group.name}):
             yield _measured(balancer.region, "RequestCountPerTarget", dimensions, share)
     for name, count in (("HealthyHostCount", group.healthy), ("UnHealthyHostCount", group.unhealthy)):
-        yield Measurement(balancer.region, _SPACE, name, both, "Count", Sample.of(float(count)))
+        yield _level(balancer.region, name, both, count)
 
 
 def _told(region: str, dimensions: Mapping[str, str], sums: _Sums) -> Iterator[Measurement]:
@@ -207,3 +208,7 @@ _SPACE = "AWS/ApplicationELB"
 
 def _measured(region: str, name: str, dimensions: Mapping[str, str], count: float) -> Measurement:
     return Measurement(region, _SPACE, name, dimensions, "Count", Sample.of(float(count)), Kind.COUNT)
+
+
+def _level(region: str, name: str, dimensions: Mapping[str, str], count: float) -> Measurement:
+    return Measurement(region, _SPACE, name, dimensions, "Count", Sample.of(float(count)))
