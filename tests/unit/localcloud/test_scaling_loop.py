@@ -364,6 +364,28 @@ def test_of_policies_that_act_at_the_same_boundary_the_largest_capacity_wins(wor
     assert world.counts() == [3], "both want three"
 
 
+def test_a_policy_at_the_maximum_keeps_another_from_scaling_in(world: World) -> None:
+    step(world, -1, threshold=50.0, above=False, cooldown=0)
+    world.policy("requests", 1000.0, REQUESTS)
+    world.pass_(requests(200), minutes=3)
+    assert world.counts() == [4]
+    both = lambda world: cpu_of(10.0)(world) + requests(200)(world)  # noqa: E731
+    world.pass_(both, minutes=5)
+    assert world.counts() == [4]
+    world.pass_(lambda world: cpu_of(10.0)(world) + requests(10)(world), minutes=3)
+    assert world.counts()[-1] < 4
+
+
+def test_the_last_datapoint_of_an_alarm_that_was_deleted_counts_for_nothing(world: World) -> None:
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(9), minutes=6)
+    world.pass_(cpu(0.1), minutes=14)
+    (high,) = [one for one in world.scaling.policies.list(REGION)[0].alarms if "High" in one]
+    world.cloudwatch.delete_alarms(world.caller, {"AlarmNames": [high]})
+    world.pass_(cpu(0.1), minutes=10)
+    assert world.counts() == [3, 4]
+
+
 def busy_services(world: World, count: int) -> tuple[float, float]:
     """Let all of so many services of four tasks go into alarm in one minute; return what evaluating and scaling took.
 
@@ -419,3 +441,15 @@ def test_during_a_rollout_it_scales_out_by_the_new_deployment_and_never_in(world
     world.pass_(cpu(9), minutes=4)
     assert world.counts()[0] == 3
     assert [one.desired_count for one in world.service.deployments] == [world.service.desired_count, 1]
+
+
+def test_during_a_service_s_first_deployment_it_never_scales_in(world: World) -> None:
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(9), minutes=6)
+    first = dataclasses.replace(world.service.primary, rollout_state=RolloutState.IN_PROGRESS)
+    world.ecs.put_service(REGION, dataclasses.replace(world.service, deployments=[first]))
+    world.pass_(cpu(0.1), minutes=20)
+    assert world.counts()[-1] == 4
+    assert (
+        world.activities(IncludeNotScaledActivities=True)[-1]["NotScaledReasons"][0]["Code"] == "DeploymentInProgress"
+    )
