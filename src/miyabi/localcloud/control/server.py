@@ -131,7 +131,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     postgres = PostgresDriver(home, supervisor, authority, Launch())
     caches = CacheDriver(home, supervisor)
     log_to = log_of(instance)
-    requests = RequestLog(log_to)
+    requests = RequestLog(log_to, home.run)
     samplers = (
         EcsSampler(TaskUsage(engine, tables, supervisor), engine),
         EcsSampler(
