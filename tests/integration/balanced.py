@@ -238,6 +238,7 @@ def balanced(home: Home) -> Iterator[Balanced]:
         requests,
         driver,
     )
+    made.run(made.sampler.measure(engine.clock()))  # begins to count
     try:
         yield made
     finally:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from tests.unit.localcloud.test_scaling_loop import World, requests
+
+from miyabi.localcloud.control.cloudwatch import record_rest
 from miyabi.localcloud.control.samplers.caches import CacheSampler
 from miyabi.localcloud.control.samplers.databases import DatabaseSampler
 from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSampler
@@ -132,8 +136,8 @@ def test_requests_are_told_and_new_connections_later_where_haproxy_says_nothing(
         return {("127.1.11.1:80", "b"): Tally(chosen=5)}
 
     balancer = Balancer()
-    sampler = LoadBalancerSampler(cast("Any", Inline()), balancers(), balancer, take, patience=AT_ONCE)
     balancer.answers = seen
+    sampler = LoadBalancerSampler(cast("Any", Inline()), balancers(), balancer, take, patience=AT_ONCE)
     asyncio.run(sampler.measure(NOW))
     balancer.answers = silence
     counted["new"] = 14
@@ -141,6 +145,51 @@ def test_requests_are_told_and_new_connections_later_where_haproxy_says_nothing(
     balancer.answers = seen
     found = values(list(asyncio.run(sampler.measure(NOW))))
     assert (found["NewConnectionCount"], found["ActiveConnectionCount"]) == (4, 2)
+
+
+def test_requests_that_came_in_before_the_first_period_are_told_with_it_and_the_last_at_the_end() -> None:
+    tallies = {("127.1.11.1:80", "b"): Tally(chosen=3)}
+
+    def take() -> dict[tuple[str, str], Tally]:
+        taken = dict(tallies)
+        tallies.clear()
+        return taken
+
+    async def nothing() -> None:
+        return None
+
+    balancer = Balancer()
+    balancer.answers = nothing
+    sampler = LoadBalancerSampler(cast("Any", Inline()), balancers(), balancer, take)
+    assert values(list(asyncio.run(sampler.measure(NOW)))) == {}
+    assert values(list(asyncio.run(sampler.measure(NOW)))) == {"RequestCount": 3}
+    tallies["127.1.11.1:80", "b"] = Tally(chosen=2)
+    assert values(list(asyncio.run(sampler.rest()))) == {"RequestCount": 2}
+    assert values(list(asyncio.run(sampler.measure(NOW)))) == {}
+
+
+def test_requests_of_a_minute_in_which_the_control_plane_ends_are_in_its_sum(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    class Ending:
+        async def rest(self) -> list[Measurement]:
+            return requests(100)(world)
+
+    class Full:
+        async def rest(self) -> list[Measurement]:
+            raise OSError("No space left on device")
+
+    engine = cast("Any", SimpleNamespace(clock=lambda: world.now, run=Inline().run))
+    for sampler in (Full(), Ending()):
+        asyncio.run(record_rest(engine, world.cloudwatch, sampler))
+    began = world.now
+    world.pass_(requests(20), minutes=1)
+    asked = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCountPerTarget", "Statistics": ["Sum"]}
+    asked |= {"Dimensions": [{"Name": "TargetGroup", "Value": "targetgroup/tg/2"}]}
+    asked |= {"StartTime": began, "EndTime": world.now, "Period": 60}
+    found = world.cloudwatch.get_metric_statistics(world.caller, asked)["Datapoints"]
+    assert [one["Sum"] for one in found] == [(100 + 20) * 60 / 2]
+    world.close()
 
 
 def test_open_connections_are_a_level_and_new_ones_a_count() -> None:

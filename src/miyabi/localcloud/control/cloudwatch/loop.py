@@ -107,6 +107,21 @@ class MetricsLoop:
         return held_back
 
 
+class Ending(Protocol):
+    """A sampler that has counted something since it was asked last."""
+
+    async def rest(self) -> Sequence[Measurement]: ...
+
+
+async def record_rest(engine: Engine, cloudwatch: CloudWatch, sampler: Ending) -> None:
+    """Record what a sampler counted in the begun minute, before the control plane ends."""
+    try:
+        began = cloudwatch.tempo.last_boundary(engine.clock(), MINUTE)
+        await engine.run(cloudwatch.measured, await sampler.rest(), began, MINUTE)
+    except Exception:
+        log.exception("what was counted in the begun minute is lost")
+
+
 class MetricRetentionLoop:
     """Makes old samples coarser, and removes the oldest."""
 

@@ -91,14 +91,25 @@ class LoadBalancerSampler:
         self._take = take
         self._patience = patience
         self._connections: dict[tuple[int, str], int] = {}
+        self._begun = False
 
     async def measure(self, now: datetime) -> Sequence[Measurement]:  # noqa: ARG002 - it counts, whatever time it is
         """Tell of the period since the last call."""
         served = await self._engine.run(self._served)
         seen = await answer(self._balancer.observe(), self._patience)
-        tallies = self._take()  # last: what is taken is told, even where the loop has lost its patience before
+        # Last: what is taken is told, also where the loop has lost its patience before. What was answered while nobody
+        # was here comes in at the beginning: it is kept until the first period to be told of is over.
+        tallies = self._take() if self._begun else {}
+        self._begun = True
         found = [one for balancer in served for one in _answers(balancer, tallies)]
         return found + list(self._connected(served, seen))
+
+    async def rest(self) -> Sequence[Measurement]:
+        """Tell of the requests since the last call, and of nothing else: it is the end."""
+        served = await self._engine.run(self._served)
+        tallies = self._take()
+        found = [one for balancer in served for one in _answers(balancer, tallies)]
+        return [one for one in found if one.kind is not Kind.LEVEL]
 
     def _served(self) -> list[Served]:
         found = []
