@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from miyabi.model.errors import Conflict, InvalidInput, NotFound
+from miyabi.model.errors import Conflict, InvalidInput, NotFound, Unavailable
 from miyabi.operations.registry import find, names
 from tests.contract.control_api import serve
 from tests.contract.operated import ALARM, CLUSTER, SERVICE, TARGET, Operated
@@ -127,6 +127,45 @@ def test_stopping_twice_forgets_nothing(world: Operated) -> None:
     assert world.run("service.stop").changed is False
     world.run("service.resume")
     assert world.standing() == before
+
+
+def test_a_stop_that_was_interrupted_is_finished_without_a_task_being_started(world: Operated) -> None:
+    before = world.standing()
+    settings = world.settings(sleep=lambda _: None)
+    with pytest.raises(Unavailable):
+        world.run("service.stop", settings, timeout=timedelta(seconds=1))
+    assert world.service()["desiredCount"] == 0
+    again = world.settings()
+    counts: list[int] = []
+    again.cloud.hook = lambda *_: counts.append(world.service()["desiredCount"])
+    assert world.run("service.stop", again).changed
+    assert set(counts) == {0}
+    assert "application-autoscaling:RegisterScalableTarget" not in again.cloud.actions
+    world.run("service.resume")
+    assert world.standing() == before
+
+
+def test_a_stop_says_that_something_starts_the_tasks_again(world: Operated) -> None:
+    def scale(_: float) -> None:
+        world.scaling.register_scalable_target(**TARGET)
+
+    with pytest.raises(Conflict, match="to 2 tasks meanwhile"):
+        world.run("service.stop", world.settings(sleep=scale))
+    assert world.run("service.stop").changed
+    assert world.service()["desiredCount"] == 0
+
+
+def test_a_resume_starts_no_count_that_autoscaling_would_undo(world: Operated) -> None:
+    world.run("service.scale", **{"count": "6", "for": "1h"})
+    world.run("service.stop")
+    world.pass_time(timedelta(hours=2))
+    with pytest.raises(InvalidInput, match="between 2 and 4 tasks: 1 would not last") as caught:
+        world.run("service.resume", count="1")
+    assert caught.value.hint == "miyabi service resume --count 2"
+    assert world.service()["desiredCount"] == 0
+    outcome = world.outcome("service.resume")
+    assert outcome.calls[0].params["desiredCount"] == 4
+    assert (outcome.result.running_count, world.standing()["bounds"]) == (4, (2, 4))
 
 
 def test_what_was_off_before_a_stop_is_off_after_the_resume(world: Operated) -> None:

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.control_api import serve
-from tests.contract.operated import TARGET, Operated
+from tests.contract.operated import CLUSTER, SERVICE, TARGET, Operated
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,22 @@ def test_bounds_beyond_the_count_act_at_once(world: Operated) -> None:
     assert new_activity(world, before)["Cause"] == "maximum capacity was set to 1"
 
 
-def test_suspended_scaling_does_not_act(world: Operated) -> None:
-    suspended = {"DynamicScalingOutSuspended": True}
-    world.scaling.register_scalable_target(**TARGET, MinCapacity=3, SuspendedState=suspended)
+def test_each_registration_brings_the_count_inside_the_bounds_whatever_it_changes(world: Operated) -> None:
+    world.ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=0)
+    world.scaling.register_scalable_target(**TARGET, SuspendedState={"DynamicScalingInSuspended": True})
     assert world.service()["desiredCount"] == 2
+    world.ecs.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=7)
+    world.scaling.register_scalable_target(**TARGET)
+    assert world.service()["desiredCount"] == 4
+
+
+def test_suspended_policies_do_not_keep_bounds_from_acting(world: Operated) -> None:
+    suspended = {"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": True}
+    world.scaling.register_scalable_target(**TARGET, MinCapacity=3, SuspendedState=suspended)
+    assert world.service()["desiredCount"] == 3
+    put(world, ScalableTargetAction={"MinCapacity": 4})
+    world.pass_time(timedelta(minutes=61))
+    assert (world.service()["desiredCount"], world.standing()["bounds"]) == (4, (4, 4))
 
 
 def test_an_action_is_described_changed_and_deleted(world: Operated) -> None:
@@ -83,6 +95,16 @@ def test_an_action_is_described_changed_and_deleted(world: Operated) -> None:
     assert changed["ScalableTargetAction"] == {"MaxCapacity": 9}
     world.scaling.delete_scheduled_action(**TARGET, ScheduledActionName="evening")
     assert [one["ScheduledActionName"] for one in listed(world)] == ["morning"]
+
+
+def test_times_that_are_not_given_again_are_gone(world: Operated) -> None:
+    end = datetime(2100, 1, 1, tzinfo=UTC)
+    put(world, StartTime=datetime(2099, 1, 1, tzinfo=UTC), EndTime=end)
+    put(world, EndTime=end)
+    (changed,) = listed(world)
+    assert (changed.get("StartTime"), changed["EndTime"]) == (None, end)
+    put(world, ScalableTargetAction={"MinCapacity": 1})
+    assert "EndTime" not in listed(world)[0]
 
 
 def test_lists_come_in_pages(world: Operated) -> None:

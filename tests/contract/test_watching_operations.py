@@ -285,6 +285,31 @@ def test_limits_are_shown_and_changed_with_what_that_does(world: Operated) -> No
         world.run("scaling.set-limits")
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"max": 1}, "Give both: --min 1 --max 1."),
+        ({"min": 6}, "Give both: --min 6 --max 6."),
+        ({"min": 5, "max": 3}, "The other way round: --min 3 --max 5."),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused_with_what_would_do(
+    world: Operated, given: dict[str, int], hint: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        world.run("scaling.set-limits", **given)
+    assert caught.value.hint == hint
+
+
+def test_limits_of_a_stopped_service_stay_since_they_would_start_tasks(world: Operated) -> None:
+    world.run("service.stop")
+    with pytest.raises(Conflict, match="AWS would start tasks") as caught:
+        world.run("scaling.set-limits", min=3)
+    assert caught.value.hint == "`miyabi service resume` first."
+    assert world.service()["desiredCount"] == 0
+    world.run("service.resume")
+
+
 def test_limits_stay_during_an_override(world: Operated) -> None:
     world.run("service.scale", count=3, **{"for": timedelta(hours=1)})
     with pytest.raises(Conflict, match="an override of 3 tasks holds until"):

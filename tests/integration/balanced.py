@@ -24,7 +24,7 @@ from miyabi.localcloud.control.samplers.load_balancers import LoadBalancerSample
 from miyabi.localcloud.control.samplers.requests import RequestLog
 from miyabi.localcloud.control.service import Caller, Params, Result
 from miyabi.localcloud.control.store import Store
-from miyabi.localcloud.data.haproxy import HaproxyDriver
+from miyabi.localcloud.data.haproxy import HaproxyDriver, Observed
 from miyabi.localcloud.data.haproxy_config import LogTo
 from miyabi.localcloud.processes import ProcessState
 from miyabi.model.metrics import Measurement
@@ -78,6 +78,7 @@ class Balanced:
     checks: CheckLoop
     sampler: LoadBalancerSampler
     requests: RequestLog
+    driver: HaproxyDriver
     asked: int = 0
     """Requests through balancers' `get`."""
     targets: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -101,6 +102,15 @@ class Balanced:
         wait_for(lambda: self.requests.received == self.asked)
         found = self.run(self.sampler.measure(self.engine.clock()))
         return {(one.name, tuple(sorted(one.dimensions))): one for one in found}
+
+    def open_requests(self, balancer: Balancer) -> int:
+        """Return how many requests are with the targets of a balancer."""
+        seen: Observed | None = self.run(self.driver.observe())
+        backend = balancer.group.rpartition("/")[2]
+        workers = seen.workers if seen is not None else ()
+        return sum(
+            count for worker in workers for (name, _), count in worker.sessions.items() if name.endswith(backend)
+        )
 
     def balancer(self, name: str, **attributes: str) -> Balancer:
         """Create a load balancer with a target group and a listener, and wait until it serves."""
@@ -215,12 +225,20 @@ def balanced(home: Home) -> Iterator[Balanced]:
     driver = HaproxyDriver(home, cloud.client)
     log_to = LogTo(f"127.{BLOCK}.0.2", 5140, "token")
     sync = SyncLoop(engine, service, driver, log=log_to)
-    requests = RequestLog(log_to)
+    requests = RequestLog(log_to, home.run)
     asyncio.run_coroutine_threadsafe(requests.listen(), loop).result(10)
     running = [asyncio.run_coroutine_threadsafe(engine.supervise(each), loop) for each in (checks, sync)]
     made = Balanced(
-        cloud, engine, service, loop, checks, LoadBalancerSampler(engine, service, driver, requests.take), requests
+        cloud,
+        engine,
+        service,
+        loop,
+        checks,
+        LoadBalancerSampler(engine, service, driver, requests.take),
+        requests,
+        driver,
     )
+    made.run(made.sampler.measure(engine.clock()))  # begins to count
     try:
         yield made
     finally:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +81,23 @@ def test_requests_answers_and_times_are_those_that_the_client_saw(cloud: Balance
         "LoadBalancer": balancer.arn.partition("loadbalancer/")[2],
         "TargetGroup": balancer.group.rpartition(":")[2],
     }
+
+
+def test_what_a_worker_answers_after_its_reload_is_counted(cloud: Balanced) -> None:
+    balancer = cloud.balancer("reloaded")
+    address, _ = cloud.target(62)
+    balancer.register(address)
+    balancer.wait_healthy(address)
+    cloud.measured()
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(balancer.get, "/slow/5") for _ in range(12)]
+        wait_for(lambda: cloud.open_requests(balancer) == 12)
+        cloud.balancer("reloading")  # a new listener: a reload
+        assert not any(one.done() for one in asked)
+        assert [one.result().status for one in asked] == [200] * 12
+    found = cloud.measured()
+    assert found["HTTPCode_Target_2XX_Count", BOTH].sample.total == 12
+    assert found["TargetResponseTime", BOTH].sample.minimum >= 5
 
 
 def test_without_requests_there_is_no_datapoint_but_for_the_hosts(cloud: Balanced) -> None:

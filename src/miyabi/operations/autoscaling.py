@@ -12,8 +12,8 @@ from miyabi.model.errors import Conflict, Failed, InvalidInput, NotFound
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
-from miyabi.operations.service.found import find_service
-from miyabi.operations.service.remembered import Override
+from miyabi.operations.service.found import FoundService, find_service
+from miyabi.operations.service.remembered import Override, Stopped
 from miyabi.operations.service.scaling import (
     Bounds,
     ScalableTarget,
@@ -233,6 +233,7 @@ def set_limits(run: Run, params: SetLimitsParams) -> LimitsSet:
     if params.min is None and params.max is None:
         raise InvalidInput("neither --min nor --max is given", hint="miyabi scaling limits --max 6")
     found, target = find_service(run), _target(run)
+    _refuse_stopped(found)
     override = Override.of(found.tags)
     if override is not None and override.until > run.now():
         raise Conflict(
@@ -247,7 +248,7 @@ def set_limits(run: Run, params: SetLimitsParams) -> LimitsSet:
     if after.minimum > after.maximum:
         raise InvalidInput(
             f"the minimum would be {after.minimum} and the maximum {after.maximum}",
-            hint=f"Give both: --min {after.minimum} --max {after.minimum}.",
+            hint=_both(params, after),
         )
     run.step(f"moving the limits of service '{found.status.name}' to {after.minimum}-{after.maximum}")
     set_bounds(run, after)
@@ -259,6 +260,24 @@ def set_limits(run: Run, params: SetLimitsParams) -> LimitsSet:
     inside = min(max(count, after.minimum), after.maximum)
     effect = f"the count stays {count}" if inside == count else f"the count goes from {count} to {inside} at once"
     return LimitsSet(found.status.name, after.minimum, after.maximum, before.minimum, before.maximum, effect)
+
+
+def _refuse_stopped(found: FoundService) -> None:
+    """Raise Conflict where the service is stopped: new limits would start tasks, up to the minimum."""
+    stopped = Stopped.of(found.tags)
+    if stopped is not None and not found.status.desired_count:
+        raise Conflict(
+            f"service '{found.status.name}' was stopped on {stopped.at:%Y-%m-%d %H:%M:%S %Z}: AWS would start tasks "
+            "of it as soon as its limits are set",
+            hint="`miyabi service resume` first.",
+        )
+
+
+def _both(params: SetLimitsParams, after: Bounds) -> str:
+    if params.min is not None and params.max is not None:
+        return f"The other way round: --min {after.maximum} --max {after.minimum}."
+    both = after.maximum if params.min is None else after.minimum
+    return f"Give both: --min {both} --max {both}."
 
 
 def _target(run: Run) -> ScalableTarget:

@@ -1,6 +1,7 @@
 """How many tasks a step scaling policy asks for.
 
-Source: docs.aws.amazon.com, "How step scaling for Application Auto Scaling works".
+Source: docs.aws.amazon.com, "How step scaling for Application Auto Scaling works"; for the running count as the base,
+and for a count outside the bounds, "Automatically scale your Amazon ECS service".
 """
 
 from __future__ import annotations
@@ -55,23 +56,23 @@ def plan_step(seen: Capacity, policy: Stepping, cooldowns: Cooldowns, *, now: da
     step = next((one for one in policy.steps if one.covers(policy.beyond)), None)
     if step is None:
         return unchanged
+    direction = _direction(seen, policy, step)
     last = cooldowns.out.get(policy.name)
-    cooling = last is not None and now < last.at + policy.cooldown
-    base = last.previous if last is not None and cooling else seen.desired
+    cooling = direction > 0 and last is not None and now < last.at + policy.cooldown
+    base = last.previous if last is not None and cooling else seen.running
     wanted = _adjusted(policy, step, base)
     clamped = min(max(wanted, seen.minimum), seen.maximum)
     reckoned = (
         f"{policy.beyond:+g} from the threshold: {policy.adjustment_type} {step.adjustment:+d}, {base} to {wanted}"
     )
-
-    if clamped == seen.desired or (cooling and wanted > base and clamped < seen.desired):
-        code, why = _at_rest(seen, wanted)
+    if (clamped - seen.desired) * direction <= 0:
+        code, why = _at_rest(seen, wanted, direction)
     else:
-        code, why = _refused(seen, policy, cooldowns, now, out=clamped > seen.desired)
+        code, why = _refused(seen, policy, cooldowns, now, out=direction > 0)
     if code:
         return replace(unchanged, refusals=(Refusal(policy.name, code, f"{reckoned}; {why}"),))
-    if clamped > seen.desired:
-        kept = Cooldowns(out={**cooldowns.out, policy.name: ScaledOut(now, seen.desired)})
+    if direction > 0:
+        kept = Cooldowns(out={**cooldowns.out, policy.name: ScaledOut(now, base)})
     else:
         kept = replace(cooldowns, into={**cooldowns.into, policy.name: now})
     within = "" if clamped == wanted else f", within {seen.minimum} to {seen.maximum}: {clamped}"
@@ -79,11 +80,16 @@ def plan_step(seen: Capacity, policy: Stepping, cooldowns: Cooldowns, *, now: da
     return Decision(clamped, policy.name, cause, (), kept)
 
 
-def _at_rest(seen: Capacity, wanted: int) -> tuple[str, str]:
+def _direction(seen: Capacity, policy: Stepping, step: Step) -> int:
+    """Say which way a step goes: above 0 out, below in. It never moves the count the other way, whatever the bounds."""
+    return step.adjustment - (seen.desired if policy.adjustment_type == "ExactCapacity" else 0)
+
+
+def _at_rest(seen: Capacity, wanted: int, direction: int) -> tuple[str, str]:
     """Say why nothing is to be changed."""
-    if wanted > seen.maximum:
+    if direction > 0 and wanted > seen.maximum:
         return "AlreadyAtMaxCapacity", f"the maximum is {seen.maximum}."
-    if wanted < seen.minimum:
+    if direction < 0 and wanted < seen.minimum:
         return "AlreadyAtMinCapacity", f"the minimum is {seen.minimum}."
     return "AlreadyAtDesiredCapacity", f"{seen.desired} are already asked for."
 

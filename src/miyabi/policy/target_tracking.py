@@ -1,6 +1,7 @@
 """How many tasks target tracking asks for.
 
-Source: docs.aws.amazon.com, "How target tracking scaling for Application Auto Scaling works" and "Scaling cooldowns".
+Source: docs.aws.amazon.com, "How target tracking scaling for Application Auto Scaling works" and "Scaling cooldowns";
+for the first task, "Automatically scale your Amazon ECS service".
 AWS publishes no formula for the new capacity ("proportional, rounded conservatively"). Ours: the running count times
 metric over target, rounded up, in both directions.
 """
@@ -102,7 +103,7 @@ def plan_capacity(seen: Capacity, policies: Sequence[Tracking], cooldowns: Coold
     Out if any policy wants it, in only if all that may want it, and then to the largest capacity that one asks for.
     A missing metric asks for nothing, so it also keeps the others from scaling in.
     """
-    out = [wish for one in policies if (wish := _wish(one, seen.running)) and _is_high(one)]
+    out = [wish for one in policies if _is_high(one) and (wish := _wish_out(one, seen))]
     if out:
         return _scale_out(seen, out, cooldowns, now)
     return _scale_in(seen, [one for one in policies if not one.disable_scale_in], cooldowns, now)
@@ -187,6 +188,12 @@ def _refused_in(
 
 def _is_high(policy: Tracking) -> bool:
     return policy.high is AlarmState.ALARM and policy.metric is not None and policy.metric > policy.target_value
+
+
+def _wish_out(policy: Tracking, seen: Capacity) -> _Wish | None:
+    if seen.desired == seen.running == 0:
+        return _Wish(policy, 1, "nothing runs, 1 to start with")
+    return _wish(policy, seen.running)
 
 
 def _wish(policy: Tracking, running: int) -> _Wish | None:

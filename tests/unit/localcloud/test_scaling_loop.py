@@ -30,6 +30,7 @@ ACCOUNT, REGION = "112530848482", "us-west-2"
 RESOURCE = "service/c/web"
 BEGIN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 CPU = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}}
+FAST = {"PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilizationHighResolution"}}
 REQUESTS = {
     "PredefinedMetricSpecification": {
         "PredefinedMetricType": "ALBRequestCountPerTarget",
@@ -101,15 +102,20 @@ class World:
             | self._named,
         )
 
+    def bounds(self, low: int, high: int) -> None:
+        given = {"ResourceId": RESOURCE, "MinCapacity": low, "MaxCapacity": high}
+        self.scaling.register_scalable_target(self.caller, given | self._named)
+
     def pass_(self, measure: Callable[[World], list[Measurement]], *, minutes: float, cadence: int = 60) -> None:
         """Let time go by: at each boundary measure, evaluate, scale; at the next as many tasks run as should."""
         for _ in range(int(minutes * 60) // cadence):
-            self.now += timedelta(seconds=cadence) / self.tempo.speed
-            boundary = self.tempo.last_boundary(self.now, cadence)
+            boundary = self.tempo.last_boundary(self.now, cadence) + cadence
+            self.now = self.tempo.instant(boundary) + timedelta(microseconds=1)  # it may have been rounded down
             self.cloudwatch.measured(measure(self), boundary - cadence, 60 if cadence == 60 else 1)
-            for each in {cadence, 60} if boundary % 60 == 0 else {cadence}:
+            due = {cadence, 60} if boundary % 60 == 0 else {cadence}
+            for each in due:
                 self.evaluation.evaluate(each, boundary, self.now)
-                self.scaler.act(each, self.evaluation.newest, self.now)
+            self.scaler.act(due, self.evaluation.newest, self.now)
             self._run_tasks()
             self.scaling.capacity.settle(self.now)
 
@@ -154,6 +160,12 @@ def _task(name: str) -> Task:
         name, f"arn:{name}", "arn:c", "c", "web:1", "service:web", "ecs-svc/1", "a", "s", "", "256", "512", BEGIN, [],
         [], nothing, "1.4.0", "", "", name, {}, nothing, last_status=TaskStatus.RUNNING,
     )  # fmt: skip
+
+
+def cpu_of(percent: float) -> Callable[[World], list[Measurement]]:
+    """Return a CPU that no number of tasks changes."""
+    dimensions = {"ClusterName": "c", "ServiceName": "web"}
+    return lambda _: [Measurement(REGION, "AWS/ECS", "CPUUtilization", dimensions, "Percent", Sample.of(percent))]
 
 
 def cpu(work: float) -> Callable[[World], list[Measurement]]:
@@ -228,8 +240,7 @@ def test_requests_are_counted_as_if_the_minute_had_been_whole(world: World) -> N
 
 
 def test_the_quicker_metrics_scale_out_after_a_minute(world: World) -> None:
-    world.policy("cpu", 70.0, {"PredefinedMetricSpecification": {
-        "PredefinedMetricType": "ECSServiceAverageCPUUtilizationHighResolution"}})  # fmt: skip
+    world.policy("cpu", 70.0, FAST)
     world.pass_(cpu(0.8), minutes=2, cadence=20)
     world.pass_(cpu(2.5), minutes=2 / 3, cadence=20)
     assert world.counts() == []
@@ -296,22 +307,14 @@ def test_an_alarm_with_a_topic_tells_it_once(world: World) -> None:
     assert world.topics.told == ['ALARM: "cpu-high" in US West (Oregon)']
 
 
-def test_step_scaling_follows_the_alarm_that_names_it(world: World) -> None:
-    steps = [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]
-    arn = world.scaling.put_scaling_policy(
-        world.caller,
-        {
-            "PolicyName": "steps",
-            "ResourceId": RESOURCE,
-            "PolicyType": "StepScaling",
-            "StepScalingPolicyConfiguration": {
-                "AdjustmentType": "ChangeInCapacity",
-                "StepAdjustments": steps,
-                "Cooldown": 60,
-            },
-        }
-        | World._named,
-    )["PolicyARN"]
+def step(world: World, change: int = 1, *, threshold: float = 80.0, cooldown: int = 60, above: bool = True) -> None:
+    """Put a step scaling policy and its alarm, of two minutes."""
+    side = "MetricIntervalLowerBound" if above else "MetricIntervalUpperBound"
+    steps = {"AdjustmentType": "ChangeInCapacity", "Cooldown": cooldown}
+    steps |= {"StepAdjustments": [{side: 0.0, "ScalingAdjustment": change}]}
+    named = World._named | {"ResourceId": RESOURCE, "PolicyName": "steps", "PolicyType": "StepScaling"}
+    policy = named | {"StepScalingPolicyConfiguration": steps}
+    arn = world.scaling.put_scaling_policy(world.caller, policy)["PolicyARN"]
     world.cloudwatch.put_metric_alarm(
         world.caller,
         {
@@ -322,16 +325,65 @@ def test_step_scaling_follows_the_alarm_that_names_it(world: World) -> None:
             "Statistic": "Average",
             "Period": 60,
             "EvaluationPeriods": 2,
-            "Threshold": 80.0,
-            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": threshold,
+            "ComparisonOperator": "GreaterThanThreshold" if above else "LessThanThreshold",
             "AlarmActions": [arn],
         },
     )
+
+
+def test_step_scaling_follows_the_alarm_that_names_it(world: World) -> None:
+    step(world)
     world.pass_(cpu(9), minutes=2)
     assert world.counts() == [3]
     world.pass_(cpu(9), minutes=3)
     assert world.counts() == [3, 4]
     assert "monitor alarm busy in state ALARM triggered policy steps" in world.activities()[0]["Cause"]
+
+
+def test_each_policy_acts_at_its_own_alarm_s_pace_and_once_at_a_boundary(world: World) -> None:
+    world.bounds(2, 20)
+    step(world, cooldown=0)
+    world.policy("fast", 50.0, FAST, ScaleOutCooldown=3600)
+    world.pass_(cpu_of(90.0), minutes=1, cadence=20)
+    assert world.counts() == [4], "2 x 90 / 50, by the quick one alone"
+    world.pass_(cpu_of(90.0), minutes=1, cadence=20)
+    assert world.counts() == [4, 5], "the slow one at its second minute"
+    world.pass_(cpu_of(90.0), minutes=2 / 3, cadence=20)
+    assert world.counts() == [4, 5], "not within the minute"
+    world.pass_(cpu_of(90.0), minutes=1 / 3, cadence=20)
+    assert world.counts() == [4, 5, 6]
+
+
+def test_of_policies_that_act_at_the_same_boundary_the_largest_capacity_wins(world: World) -> None:
+    world.bounds(2, 20)
+    step(world, threshold=50.0, cooldown=0)
+    world.policy("fast", 70.0, FAST)
+    world.pass_(cpu_of(60.0), minutes=1, cadence=20)
+    world.pass_(cpu_of(71.0), minutes=1, cadence=20)
+    assert world.counts() == [3], "both want three"
+
+
+def test_a_policy_at_the_maximum_keeps_another_from_scaling_in(world: World) -> None:
+    step(world, -1, threshold=50.0, above=False, cooldown=0)
+    world.policy("requests", 1000.0, REQUESTS)
+    world.pass_(requests(200), minutes=3)
+    assert world.counts() == [4]
+    both = lambda world: cpu_of(10.0)(world) + requests(200)(world)  # noqa: E731
+    world.pass_(both, minutes=5)
+    assert world.counts() == [4]
+    world.pass_(lambda world: cpu_of(10.0)(world) + requests(10)(world), minutes=3)
+    assert world.counts()[-1] < 4
+
+
+def test_the_last_datapoint_of_an_alarm_that_was_deleted_counts_for_nothing(world: World) -> None:
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(9), minutes=6)
+    world.pass_(cpu(0.1), minutes=14)
+    (high,) = [one for one in world.scaling.policies.list(REGION)[0].alarms if "High" in one]
+    world.cloudwatch.delete_alarms(world.caller, {"AlarmNames": [high]})
+    world.pass_(cpu(0.1), minutes=10)
+    assert world.counts() == [3, 4]
 
 
 def busy_services(world: World, count: int) -> tuple[float, float]:
@@ -362,7 +414,7 @@ def busy_services(world: World, count: int) -> tuple[float, float]:
             begun = time.thread_time()
             world.evaluation.evaluate(60, boundary, world.now)
             evaluating = time.thread_time() - begun
-            assert world.scaler.act(60, world.evaluation.newest, world.now) == (passed == 2)
+            assert world.scaler.act({60}, world.evaluation.newest, world.now) == (passed == 2)
             scaling = time.thread_time() - begun - evaluating
     assert sum(row.desired_count == 6 for row in world.ecs.services.list(REGION)) == count
     return evaluating, scaling
@@ -389,3 +441,15 @@ def test_during_a_rollout_it_scales_out_by_the_new_deployment_and_never_in(world
     world.pass_(cpu(9), minutes=4)
     assert world.counts()[0] == 3
     assert [one.desired_count for one in world.service.deployments] == [world.service.desired_count, 1]
+
+
+def test_during_a_service_s_first_deployment_it_never_scales_in(world: World) -> None:
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(9), minutes=6)
+    first = dataclasses.replace(world.service.primary, rollout_state=RolloutState.IN_PROGRESS)
+    world.ecs.put_service(REGION, dataclasses.replace(world.service, deployments=[first]))
+    world.pass_(cpu(0.1), minutes=20)
+    assert world.counts()[-1] == 4
+    assert (
+        world.activities(IncludeNotScaledActivities=True)[-1]["NotScaledReasons"][0]["Code"] == "DeploymentInProgress"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,7 +59,35 @@ def test_what_was_added_counts_during_the_cooldown() -> None:
     again = plan(5, grown, after=first.cooldowns, now=NOW + timedelta(seconds=30))
     assert (again.capacity, again.refusals[0].code) == (None, "AlreadyAtDesiredCapacity")
     assert plan(20, grown, after=first.cooldowns, now=NOW + timedelta(seconds=30)).capacity == 7
-    assert plan(5, grown, after=first.cooldowns, now=NOW + timedelta(seconds=60)).capacity == 6
+    later = NOW + timedelta(seconds=60)
+    assert plan(5, grown, after=first.cooldowns, now=later).capacity is None, "the fifth does not run yet"
+    assert plan(5, replace(grown, running=5), after=first.cooldowns, now=later).capacity == 6
+
+
+def test_tasks_that_do_not_come_up_are_not_asked_for_again_and_again() -> None:
+    seen, after = Capacity(minimum=2, maximum=20, desired=2, running=2), Cooldowns()
+    for minute in range(10):
+        found = plan(5, seen, after=after, now=NOW + timedelta(minutes=minute), steps=(Step(0, None, 2),))
+        seen, after = replace(seen, desired=found.capacity or seen.desired), found.cooldowns
+    assert seen.desired == 4
+
+
+@pytest.mark.parametrize(
+    ("desired", "adjustment", "capacity", "code"),
+    [
+        (0, -1, None, "AlreadyAtMinCapacity"),
+        (0, 1, 2, ""),
+        (9, 1, None, "AlreadyAtMaxCapacity"),
+        (9, -1, 8, ""),
+        (4, 0, None, "AlreadyAtDesiredCapacity"),
+    ],
+)
+def test_a_count_outside_the_bounds_moves_only_the_way_of_the_step(
+    desired: int, adjustment: int, capacity: int | None, code: str
+) -> None:
+    seen = replace(SEEN, desired=desired, running=desired)
+    found = plan(1, seen, steps=(Step(0, None, adjustment),))
+    assert (found.capacity, "".join(one.code for one in found.refusals)) == (capacity, code)
 
 
 def test_scaling_in_is_held_back_by_its_cooldown_a_deployment_and_a_suspension() -> None:
@@ -78,10 +107,15 @@ def test_scaling_in_is_held_back_by_its_cooldown_a_deployment_and_a_suspension()
 @given(
     st.floats(-1e6, 1e6),
     st.integers(0, 20),
+    st.integers(0, 20),
     st.integers(-50, 50),
     st.sampled_from(["ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"]),
 )
-def test_bounds_are_never_crossed(beyond: float, desired: int, adjustment: int, kind: str) -> None:
-    seen = Capacity(minimum=2, maximum=8, desired=desired, running=desired)
+def test_bounds_are_never_crossed_and_the_count_never_moves_the_other_way(
+    beyond: float, desired: int, running: int, adjustment: int, kind: str
+) -> None:
+    seen = Capacity(minimum=2, maximum=8, desired=desired, running=running)
     found = plan(beyond, seen, adjustment_type=kind, steps=(Step(None, 0, adjustment), Step(0, None, adjustment)))
     assert found.capacity is None or 2 <= found.capacity <= 8
+    if kind != "ExactCapacity" and found.capacity is not None:
+        assert (found.capacity > desired) == (adjustment > 0)

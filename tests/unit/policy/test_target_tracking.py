@@ -105,6 +105,20 @@ def test_without_a_running_task_there_is_nothing_to_reckon_from() -> None:
     assert plan(replace(TWO, running=0), tracking("cpu", 70, 100)).capacity is None
 
 
+def test_from_nothing_it_scales_out_to_the_least_that_is_possible() -> None:
+    nothing = Capacity(minimum=0, maximum=4, desired=0, running=0)
+    found = plan(nothing, tracking("queue", 100, 500))
+    assert (found.capacity, found.policy) == (1, "queue")
+    assert "(nothing runs, 1 to start with)" in found.cause
+    assert plan(replace(nothing, minimum=2), tracking("queue", 100, 500)).capacity == 2
+    assert plan(nothing, tracking("queue", 100, 50)).capacity is None
+    again = plan(replace(nothing, desired=1), tracking("queue", 100, 500), after=found.cooldowns, now=NOW + MINUTE)
+    assert again.capacity is None, "it is still starting"
+    suspended = replace(nothing, suspended=Suspended(dynamic_out=True))
+    assert codes(plan(suspended, tracking("queue", 100, 500))) == ["DynamicScalingOutSuspended"]
+    assert codes(plan(replace(nothing, maximum=0), tracking("queue", 100, 500))) == ["AlreadyAtMaxCapacity"]
+
+
 def test_a_deployment_stops_scaling_in_but_not_out() -> None:
     found = plan(replace(FOUR, deploying=True), tracking("cpu", 70, 10))
     assert (found.capacity, codes(found)) == (None, ["DeploymentInProgress"])

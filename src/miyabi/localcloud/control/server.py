@@ -24,6 +24,7 @@ from miyabi.localcloud.control.cloudwatch import (
     MetricRetentionLoop,
     MetricsLoop,
     Transitions,
+    record_rest,
     take_over,
 )
 from miyabi.localcloud.control.compaction import CompactionLoop
@@ -131,7 +132,8 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
     postgres = PostgresDriver(home, supervisor, authority, Launch())
     caches = CacheDriver(home, supervisor)
     log_to = log_of(instance)
-    requests = RequestLog(log_to)
+    requests = RequestLog(log_to, home.run)
+    balancers = LoadBalancerSampler(engine, elbv2, haproxy, requests.take)
     samplers = (
         EcsSampler(TaskUsage(engine, tables, supervisor), engine),
         EcsSampler(
@@ -141,7 +143,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
             wanted=autoscaling.high_resolution_services,
         ),
         InsightsSampler(TaskUsage(engine, tables, supervisor), engine, tables),
-        LoadBalancerSampler(engine, elbv2, haproxy, requests.take),
+        balancers,
         DatabaseSampler(engine, rds, postgres, supervisor),
         CacheSampler(engine, elasticache, caches),
     )
@@ -200,6 +202,7 @@ async def _serve(home: Home, instance: Instance, engine: Engine, stock: StockSer
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        await record_rest(engine, cloudwatch, balancers)
         await checks.close()
         await deliveries.close()
         # On the worker: a call that began may still use them.

@@ -73,6 +73,8 @@ class LogTo:
     address: str
     port: int
     token: str
+    socket: str = "requests.sock"
+    """In HAProxy's working directory: where workers that a reload has replaced send their lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,16 @@ class Config:
         if self.log is not None:
             lines += [
                 f"  log ring@{_RING} len 512 format raw local0 info",
+                f"  log unix@{self.log.socket} len 512 format raw local0 notice",
                 f"  log-format {quoted(f'{self.log.token} {LOG_FORMAT}')}",
                 "  option dontlognull",  # a connection without a request is none
                 *_ring(self.log),
             ]
         for frontend in self.frontends:
             lines += _frontend(frontend, self.backend_names)
+            if self.log is not None:
+                # A worker that stops forwards no ring any more: such lines alone go to the socket.
+                lines.append("  http-after-response set-log-level notice if { stopping }")
         for backend in self.backends:
             lines += _backend(backend, servers=servers)
         return lines
@@ -119,7 +125,7 @@ _RING = "requests"
 def _ring(log: LogTo) -> list[str]:
     """Return the buffer of log lines: over TCP, because a socket that sends datagrams listens on every address.
 
-    It keeps what it cannot deliver while the control plane restarts, some 10,000 lines.
+    It keeps what it cannot deliver while the control plane restarts, some 10,000 lines, but not over a reload.
     """
     return [
         f"ring {_RING}",

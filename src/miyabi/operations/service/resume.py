@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from miyabi.model.errors import Conflict
+from miyabi.model.errors import Conflict, InvalidInput
 from miyabi.operations.execution.declaration import Effect, operation
 from miyabi.operations.execution.parameters import param
 from miyabi.operations.execution.run import Run
@@ -14,6 +14,7 @@ from miyabi.operations.service.alarm import set_alarm_actions
 from miyabi.operations.service.changing import STEADY, forget, until_steady, update_service
 from miyabi.operations.service.found import FoundService, find_service
 from miyabi.operations.service.remembered import Override, Stopped
+from miyabi.operations.service.scaling import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Resumed:
     permissions=(
         *STEADY,
         "application-autoscaling:DeleteScheduledAction",
+        "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:RegisterScalableTarget",
         "cloudwatch:EnableAlarmActions",
         "ecs:UntagResource",
@@ -69,7 +71,11 @@ def resume_service(run: Run, params: ResumeParams) -> Resumed:
             if not found.status.desired_count
             else "`miyabi service scale` changes the count.",
         )
+    bounds = _bounds(run, found)
+    if bounds is not None:
+        count = _inside(bounds, count, params.count, found.status.name)
     run.step(f"starting {count} tasks of service '{found.status.name}'")
+    # Before autoscaling is touched: AWS brings a count outside the bounds inside at each registration.
     update_service(run, desiredCount=count)
     if held is not None and held.suspension is not None:
         _restore_scaling(run, found, held.suspension)
@@ -87,6 +93,26 @@ def resume_service(run: Run, params: ResumeParams) -> Resumed:
         alarm=_alarm_text(held),
         seconds=round(run.clock() - begun, 1),
     )
+
+
+def _bounds(run: Run, found: FoundService) -> Bounds | None:
+    """Return the bounds that will be in force; None where there is no autoscaling."""
+    target, override = scaling.find_target(run), Override.of(found.tags)
+    if target is None:
+        return None
+    return override.bounds if override is not None and override.until <= run.now() else target.bounds
+
+
+def _inside(bounds: Bounds, count: int, asked: int | None, service: str) -> int:
+    """Return the count within the bounds; InvalidInput where one was asked for that is not."""
+    inside = min(max(count, bounds.minimum), bounds.maximum)
+    if asked is not None and inside != asked:
+        raise InvalidInput(
+            f"autoscaling keeps service '{service}' between {bounds.minimum} and {bounds.maximum} tasks: "
+            f"{asked} would not last",
+            hint=f"miyabi service resume --count {inside}",
+        )
+    return inside
 
 
 def _restore_scaling(run: Run, found: FoundService, suspension: scaling.Suspension) -> None:

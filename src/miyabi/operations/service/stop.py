@@ -15,6 +15,7 @@ from miyabi.operations.service.alarm import alarm_actions, set_alarm_actions
 from miyabi.operations.service.changing import remember, update_service
 from miyabi.operations.service.found import FoundService, find_service
 from miyabi.operations.service.remembered import Stopped
+from miyabi.operations.service.scaling import ScalableTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,13 @@ def stop_service(run: Run, params: StopParams) -> ServiceStopped:
     found = find_service(run)
     held = Stopped.of(found.tags)
     changed = held is None or bool(found.status.desired_count or found.status.running_count)
+    target = scaling.find_target(run) if changed else None
     if held is None:
-        held = _look(run, found)
+        held = _look(run, found, target)
         run.step(f"remembering {held.count} tasks in tags of service '{found.status.name}'")
         remember(run, found, held.tags())
     if changed:
-        _silence(run, held)
+        _silence(run, held, target)
         run.step(f"stopping the {found.status.running_count} tasks of service '{found.status.name}'")
         update_service(run, desiredCount=0)
         _until_none(run, params.timeout)
@@ -85,13 +87,12 @@ def stop_service(run: Run, params: StopParams) -> ServiceStopped:
     )
 
 
-def _look(run: Run, found: FoundService) -> Stopped:
+def _look(run: Run, found: FoundService, target: ScalableTarget | None) -> Stopped:
     if not found.status.desired_count:
         raise Conflict(
             f"service '{found.status.name}' has no tasks already, through something else: no count to remember",
             hint="`miyabi service resume --count 2` starts it.",
         )
-    target = scaling.find_target(run)
     return Stopped(
         at=run.now().replace(microsecond=0),
         count=found.status.desired_count,
@@ -100,8 +101,10 @@ def _look(run: Run, found: FoundService) -> Stopped:
     )
 
 
-def _silence(run: Run, held: Stopped) -> None:
-    if held.suspension is not None:
+def _silence(run: Run, held: Stopped, target: ScalableTarget | None) -> None:
+    # AWS brings the count inside the bounds at each registration, also of a service that is to have no tasks: so it is
+    # registered before the count is 0, and never again.
+    if target is not None and target.suspension != scaling.ALL:
         run.step("suspending autoscaling")
         scaling.suspend(run, scaling.ALL)
     if held.alarm_actions:
@@ -112,6 +115,11 @@ def _silence(run: Run, held: Stopped) -> None:
 def _until_none(run: Run, deadline: timedelta) -> None:
     def look() -> FoundService | Pending:
         found = find_service(run)
+        if found.status.desired_count:
+            raise Conflict(
+                f"something has set service '{found.status.name}' to {found.status.desired_count} tasks meanwhile",
+                hint="`miyabi service stop` again finishes the stop.",
+            )
         left = found.status.running_count + found.status.pending_count
         return Pending(f"{left} tasks still run") if left else found
 

@@ -22,19 +22,21 @@ class Capacity:
     def __init__(self, store: Store, ecs: EcsTables) -> None:
         self.activities = Table(store, "autoscaling.activity", ScalingActivity)
         self._ecs = ecs
+        self._open: set[tuple[str, str]] | None = None
+        """Region and key of the activities that may be open; None: nobody has looked yet."""
 
     def fit(self, region: str, target: ScalableTarget, now: datetime) -> bool:
-        """Set the desired count to the bound that it is beyond, unless scaling that way is suspended.
+        """Set the desired count to the bound that it is beyond; return whether it was.
 
-        Returns whether it did. A minimum above or a maximum below the count acts at once.
+        Suspensions do not matter: they are of what policies and scheduled actions set off.
         """
         cluster, name = target.cluster_and_service
         service = self._ecs.services.get(region, f"{cluster}/{name}")
         if service is None or service.status != "ACTIVE":
             return False
-        if service.desired_count < target.min_capacity and not target.suspended.dynamic_out:
+        if service.desired_count < target.min_capacity:
             wanted, cause = target.min_capacity, f"minimum capacity was set to {target.min_capacity}"
-        elif service.desired_count > target.max_capacity and not target.suspended.dynamic_in:
+        elif service.desired_count > target.max_capacity:
             wanted, cause = target.max_capacity, f"maximum capacity was set to {target.max_capacity}"
         else:
             return False
@@ -81,18 +83,33 @@ class Capacity:
 
     def settle(self, now: datetime) -> bool:
         """Close the activities whose tasks run; return whether any is still open."""
+        if self._open is None:
+            self._open = {
+                (region, row.key) for region in self.activities.regions() for row in self.activities.list(region)
+            }
         open_ = False
+        for region, key in tuple(self._open):
+            row = self.activities.get(region, key)
+            if row is None or row.status != "InProgress":
+                self._open.discard((region, key))
+            else:
+                open_ = not self._settle(region, row, now) or open_
+        return open_
+
+    def forget(self, until: datetime) -> None:
+        """Delete the activities that began before."""
         for region in self.activities.regions():
             for row in self.activities.list(region):
-                if row.status == "InProgress":
-                    open_ = not self._settle(region, row, now) or open_
-        return open_
+                if row.started_at <= until:
+                    self.activities.delete(region, row.key)
 
     def _settle(self, region: str, row: ScalingActivity, now: datetime) -> bool:
         _, cluster, name = row.resource_id.split("/")
         service = self._ecs.services.get(region, f"{cluster}/{name}")
         wanted = row.desired_count
-        if service is None or service.desired_count != wanted:
+        if service is None or service.status != "ACTIVE":
+            status, message = "Unfulfilled", "The service was deleted."
+        elif service.desired_count != wanted:
             status, message = "Overridden", f"The desired count was set to another value than {wanted}."
         elif service.steady:
             status, message = "Successful", _FULFILLED.format(wanted)
@@ -126,3 +143,5 @@ class Capacity:
             desired_count=desired_count,
         )
         self.activities.put(region, row.key, row)
+        if self._open is not None and row.ended_at is None:
+            self._open.add((region, row.key))

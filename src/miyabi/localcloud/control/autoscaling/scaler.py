@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,8 @@ from miyabi.policy.tempo import Tempo
 
 _TRACKING = "TargetTrackingScaling"
 _COOLDOWN = 300
+_HOLDING = {"AlreadyAtMaxCapacity", "AlreadyAtDesiredCapacity", "ScaleOutCooldown"}
+"""Codes of refusals by which a policy keeps the count: it wants no fewer tasks."""
 Newest = Mapping[tuple[str, str], float | None]
 
 
@@ -32,10 +34,11 @@ class _Look:
     """What one look at a region found."""
 
     raised: Mapping[str, MetricAlarm]
-    """Alarms in ALARM that set off policies, by name."""
+    """Alarms in ALARM that are due and set off policies, by name."""
     running: Mapping[tuple[str, str | None], int]
     """Tasks that run, by cluster and service."""
-    newest: Newest
+    newest: Mapping[str, float | None]
+    """The newest datapoint of each alarm that there is, by name."""
     now: datetime
 
 
@@ -52,27 +55,34 @@ class Scaler:
         self._refused: dict[tuple[str, str, str], str] = {}
         """By region, target and policy the code of the refusal that was written down last."""
 
-    def act(self, cadence: int, newest: Newest, now: datetime) -> bool:
-        """Scale what an alarm of a cadence asks for, again and again while it is in ALARM; return whether it did.
+    def act(self, cadences: Collection[int], newest: Newest, now: datetime) -> bool:
+        """Scale what the alarms that are due ask for, again and again while they are in ALARM; return whether it did.
 
+        cadences: those whose alarms were evaluated just now. An alarm acts at its own only, and all that are due at one
+        boundary act together: the largest capacity wins.
         newest: the newest datapoint of each alarm, by region and name.
         """
         acted = False
         for region in self._service.targets.regions():
+            alarms = self._alarms.metric.list(region)
             raised = {
                 alarm.name: alarm
-                for alarm in self._alarms.metric.list(region)
+                for alarm in alarms
                 if alarm.standing.state is AlarmState.ALARM
+                and cadence_of(alarm) in cadences
                 and alarm.actions_enabled
                 and any(":autoscaling:" in arn for arn in alarm.actions.alarm)
                 and self._mutes.muted_until(region, alarm.name, now) is None
             }
-            due = {arn for alarm in raised.values() if cadence_of(alarm) == cadence for arn in alarm.actions.alarm}
-            running = self._running(region) if due else {}
-            for target in self._service.targets.list(region) if due else ():
+            if not raised:
+                continue
+            due = {arn for alarm in raised.values() for arn in alarm.actions.alarm}
+            points = {alarm.name: newest.get((region, alarm.name)) for alarm in alarms}
+            look = _Look(raised, self._running(region), points, now)
+            for target in self._service.targets.list(region):
                 policies = self._service.policies.list(region, prefix=f"{target.key}|")
                 if any(policy.arn in due for policy in policies):
-                    acted = self._scale(region, target, policies, _Look(raised, running, newest, now)) or acted
+                    acted = self._scale(region, target, policies, look) or acted
         return acted
 
     def _scale(
@@ -89,19 +99,21 @@ class Scaler:
         now, running = look.now, look.running.get((cluster, name), 0)
         seen = _seen(service, target, running)
         kept = self._cooldowns.get(region, target.key) or Cooldowns()
-        tracking = [self._tracking(region, policy, look) for policy in policies if policy.type == _TRACKING]
+        tracking = [self._tracking(policy, look) for policy in policies if policy.type == _TRACKING]
         decisions = [plan_capacity(seen, tracking, kept, now=now)] if tracking else []
         for policy in policies:
             if policy.type != _TRACKING:
-                stepping = self._stepping(region, policy, look)
+                stepping = self._stepping(policy, look)
                 decisions += [plan_step(seen, stepping, kept, now=now)] if stepping else []
         for decision in decisions:
             for refusal in decision.refusals:
                 self._note_refusal(region, target, seen, refusal, now)
-        # The largest capacity that one asks for.
+        # The largest capacity that one asks for; one that cannot go further asks for the present one.
         wanted = [decision for decision in decisions if decision.capacity is not None]
         best = max(wanted, key=lambda one: one.capacity or 0, default=None)
-        if best is None or best.capacity is None or best.capacity == service.desired_count:
+        holds = any(refusal.code in _HOLDING for decision in decisions for refusal in decision.refusals)
+        least = service.desired_count + 1 if holds else 0
+        if best is None or best.capacity is None or best.capacity < least or best.capacity == service.desired_count:
             return False
         self._service.capacity.set(region, target, best.capacity, best.cause, now)
         self._cooldowns.put(region, target.key, best.cooldowns)
@@ -117,13 +129,13 @@ class Scaler:
             if task.last_status is TaskStatus.RUNNING and task.desired_status is TaskStatus.RUNNING
         )
 
-    def _tracking(self, region: str, policy: ScalingPolicy, look: _Look) -> Tracking:
+    def _tracking(self, policy: ScalingPolicy, look: _Look) -> Tracking:
         given = policy.configuration
         high, low = (*policy.alarms, "")[:2]
         return Tracking(
             name=policy.name,
             target_value=float(given["TargetValue"]),
-            metric=look.newest.get((region, high)),
+            metric=look.newest.get(high),
             high=AlarmState.ALARM if high in look.raised else AlarmState.OK,
             low=AlarmState.ALARM if low in look.raised else AlarmState.OK,
             high_alarm=high,
@@ -133,10 +145,10 @@ class Scaler:
             disable_scale_in=bool(given.get("DisableScaleIn")),
         )
 
-    def _stepping(self, region: str, policy: ScalingPolicy, look: _Look) -> Stepping | None:
+    def _stepping(self, policy: ScalingPolicy, look: _Look) -> Stepping | None:
         """Return a step scaling policy and how far its metric is beyond its alarm's threshold; None: nothing to do."""
         for alarm in look.raised.values():
-            value = look.newest.get((region, alarm.name))
+            value = look.newest.get(alarm.name)
             if policy.arn in alarm.actions.alarm and value is not None:
                 given = policy.configuration
                 return Stepping(
@@ -183,7 +195,7 @@ def _seen(service: Service, target: ScalableTarget, running: int) -> Capacity:
         maximum=target.max_capacity,
         desired=service.desired_count,
         running=running,
-        deploying=service.primary.rollout_state is RolloutState.IN_PROGRESS and len(service.deployments) > 1,
+        deploying=service.primary.rollout_state is RolloutState.IN_PROGRESS,
         suspended=target.suspended,
     )
 

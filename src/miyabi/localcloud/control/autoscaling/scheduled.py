@@ -16,7 +16,8 @@ from miyabi.model.scaling import NotScaled, ScalableTarget, ScalingActivity, Sch
 from miyabi.policy.schedule import At, BadSchedule, next_due, parse_schedule
 
 _KEPT = timedelta(weeks=6)
-"""How long activities are shown."""
+"""How long activities are shown; a little later they are deleted."""
+_FORGOTTEN_EVERY = timedelta(hours=1)
 
 
 class ScheduledActions(Targets):
@@ -110,7 +111,7 @@ class ScheduledActions(Targets):
 
 
 class ScheduleLoop:
-    """Runs scheduled actions when they are due, and closes activities when their tasks run."""
+    """Runs scheduled actions when they are due, closes activities when their tasks run and deletes old ones."""
 
     name = "scheduled-actions"
 
@@ -120,6 +121,7 @@ class ScheduleLoop:
         self._engine = engine
         self._service = service
         self._interval = interval
+        self._forgot_at: datetime | None = None
 
     async def step(self) -> timedelta:
         """Run what is due; look again when the next one is, and soon while an activity is open."""
@@ -131,6 +133,9 @@ class ScheduleLoop:
         wait = self._service.run_due(now)
         if wait is not None:
             waits.append(wait)
+        if self._forgot_at is None or now >= self._forgot_at + _FORGOTTEN_EVERY:
+            self._service.capacity.forget(now - _KEPT)
+            self._forgot_at = now
         if self._service.capacity.settle(now):
             waits.append(timedelta(seconds=1))
         return max(min(waits), timedelta())
@@ -158,8 +163,9 @@ def _changed(row: ScheduledAction, params: Params) -> ScheduledAction:
         row,
         schedule=params.get("Schedule") or row.schedule,
         timezone=params.get("Timezone") or row.timezone,
-        start=_instant(params.get("StartTime")) or row.start,
-        end=_instant(params.get("EndTime")) or row.end,
+        # AWS: where no times are given, the old ones are deleted.
+        start=_instant(params.get("StartTime")),
+        end=_instant(params.get("EndTime")),
         **bounds,
     )
 

@@ -46,7 +46,11 @@ class Targets(LiveService):
         self._on_change = on_change
 
     def register_scalable_target(self, caller: Caller, params: Params) -> Result:
-        """Register a service, or change what is given of a registered one."""
+        """Register a service, or change what is given of a registered one.
+
+        Whatever is given, a count outside the bounds is brought inside. Source: docs.aws.amazon.com,
+        "RegisterScalableTarget".
+        """
         resource, dimension = self.resource(params)
         row = self.targets.get(caller.region, f"{resource}|{dimension}")
         if row is None:
@@ -60,8 +64,7 @@ class Targets(LiveService):
             raise invalid("Tags can only be given when a scalable target is registered; use TagResource")
         row = _changed(row, params)
         self.targets.put(caller.region, row.key, row)
-        if params.get("MinCapacity") is not None or params.get("MaxCapacity") is not None:
-            self.capacity.fit(caller.region, row, caller.now)
+        self.capacity.fit(caller.region, row, caller.now)
         self._on_change()
         return {"ScalableTargetARN": row.arn}
 

@@ -5,7 +5,7 @@ Samples are in a SQLite file of their own; alarms are rows beside the other serv
 
 from miyabi.localcloud.control.cloudwatch.alarms import CloudWatch
 from miyabi.localcloud.control.cloudwatch.database import MetricDatabase
-from miyabi.localcloud.control.cloudwatch.loop import MetricRetentionLoop, MetricsLoop
+from miyabi.localcloud.control.cloudwatch.loop import MetricRetentionLoop, MetricsLoop, record_rest
 from miyabi.localcloud.control.cloudwatch.recorded import install_cloudwatch, take_over
 from miyabi.localcloud.control.cloudwatch.tables import AlarmTables
 from miyabi.localcloud.control.cloudwatch.transitions import Transitions
@@ -18,5 +18,6 @@ __all__ = [
     "MetricsLoop",
     "Transitions",
     "install_cloudwatch",
+    "record_rest",
     "take_over",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -31,7 +31,7 @@ _OWN_KEPT = 8 * _DAY
 class Scaling(Protocol):
     """The part of Application Auto Scaling that alarms speak to."""
 
-    def act(self, cadence: int, newest: Mapping[tuple[str, str], float | None], now: datetime) -> bool: ...
+    def act(self, cadences: Collection[int], newest: Mapping[tuple[str, str], float | None], now: datetime) -> bool: ...
 
 
 class MetricsLoop:
@@ -102,10 +102,24 @@ class MetricsLoop:
         for cadence, boundary in due.items():
             self._evaluation.evaluate(cadence, boundary, now)
         held_back = self._evaluation.compose(now)
-        scaled = [self._scaling.act(cadence, self._evaluation.newest, now) for cadence in due]
-        if any(scaled):
+        if self._scaling.act(due.keys(), self._evaluation.newest, now):
             self._engine.wake()
         return held_back
+
+
+class Ending(Protocol):
+    """A sampler that has counted something since it was asked last."""
+
+    async def rest(self) -> Sequence[Measurement]: ...
+
+
+async def record_rest(engine: Engine, cloudwatch: CloudWatch, sampler: Ending) -> None:
+    """Record what a sampler counted in the begun minute, before the control plane ends."""
+    try:
+        began = cloudwatch.tempo.last_boundary(engine.clock(), MINUTE)
+        await engine.run(cloudwatch.measured, await sampler.rest(), began, MINUTE)
+    except Exception:
+        log.exception("what was counted in the begun minute is lost")
 
 
 class MetricRetentionLoop:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from miyabi.localcloud.control.elasticache.clusters import Clusters
 from miyabi.localcloud.control.engine import Engine
+from miyabi.localcloud.control.samplers.sampler import PATIENCE, answer
 from miyabi.localcloud.data.cache_node import NodeAt
 from miyabi.model.elasticache import CacheStatus
 from miyabi.model.metrics import Kind, Measurement, Sample
@@ -38,16 +39,17 @@ class CacheSampler:
     name = "caches"
     period = timedelta(minutes=1)
 
-    def __init__(self, engine: Engine, clusters: Clusters, driver: Node) -> None:
+    def __init__(self, engine: Engine, clusters: Clusters, driver: Node, *, patience: timedelta = PATIENCE) -> None:
         self._engine = engine
         self._clusters = clusters
         self._driver = driver
+        self._patience = patience
         self._before: dict[str, _Look] = {}
 
     async def measure(self, now: datetime) -> Sequence[Measurement]:
         """Ask all of them at once; one that does not answer has no datapoint."""
         nodes = await self._engine.run(self._available)
-        reports = await asyncio.gather(*(self._driver.report(node) for node in nodes))
+        reports = await asyncio.gather(*(answer(self._driver.report(node), self._patience) for node in nodes))
         before, self._before = self._before, {}
         found: list[Measurement] = []
         for node, report in zip(nodes, reports, strict=True):

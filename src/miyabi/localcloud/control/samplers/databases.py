@@ -16,6 +16,7 @@ from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.rds.catalogue import CLASSES
 from miyabi.localcloud.control.rds.service import Rds
 from miyabi.localcloud.control.samplers.processes import ProcessUsage, Supervisor
+from miyabi.localcloud.control.samplers.sampler import PATIENCE, answer
 from miyabi.localcloud.control.samplers.usage import Span
 from miyabi.model.metrics import Measurement, Sample
 from miyabi.model.rds import DbInstance, InstanceStatus
@@ -52,10 +53,13 @@ class DatabaseSampler:
     name = "databases"
     period = timedelta(minutes=1)
 
-    def __init__(self, engine: Engine, rds: Rds, driver: Server, supervisor: Supervisor) -> None:
+    def __init__(
+        self, engine: Engine, rds: Rds, driver: Server, supervisor: Supervisor, *, patience: timedelta = PATIENCE
+    ) -> None:
         self._engine = engine
         self._rds = rds
         self._driver = driver
+        self._patience = patience
         self._usage = ProcessUsage(supervisor)
 
     async def measure(self, now: datetime) -> Sequence[Measurement]:
@@ -75,8 +79,10 @@ class DatabaseSampler:
         ]
 
     async def _told(self, one: Instance, span: Span | None) -> list[Measurement]:
-        connections = await self._driver.connections(one.resource_id, one.port)
-        stored = await self._driver.stored_bytes(one.resource_id)
+        connections, stored = await asyncio.gather(
+            answer(self._driver.connections(one.resource_id, one.port), self._patience),
+            self._driver.stored_bytes(one.resource_id),
+        )
         values: dict[tuple[str, str], float] = {("FreeStorageSpace", "Bytes"): one.storage_bytes - stored}
         if connections is not None:
             values["DatabaseConnections", "Count"] = connections

@@ -74,7 +74,9 @@ class TaskUsage:
 class EcsSampler:
     """CPUUtilization and MemoryUtilization of services, one value a task, in percent of the task's size.
 
-    wanted: called on the worker thread; only these services are told of. None: all, and their clusters.
+    Those of clusters are, on AWS, of the EC2 launch type only.
+
+    wanted: called on the worker thread; only these services are told of. None: all.
     """
 
     def __init__(
@@ -105,13 +107,12 @@ class EcsSampler:
             region, cluster, service = use.task.key
             if wanted is not None and use.task.key not in wanted:
                 continue
-            of_cluster, of_service = (("ClusterName", cluster),), (("ClusterName", cluster), ("ServiceName", service))
-            for dimensions in (of_service,) if wanted is not None else (of_service, of_cluster):
-                memory = 100 * use.memory_mib / use.task.memory_mib
-                values[region, dimensions, "MemoryUtilization"].append((memory, weight))
-                if use.cpu_units is not None:
-                    cpu = 100 * use.cpu_units / use.task.cpu_units
-                    values[region, dimensions, "CPUUtilization"].append((cpu, weight))
+            dimensions = (("ClusterName", cluster), ("ServiceName", service))
+            memory = 100 * use.memory_mib / use.task.memory_mib
+            values[region, dimensions, "MemoryUtilization"].append((memory, weight))
+            if use.cpu_units is not None:
+                cpu = 100 * use.cpu_units / use.task.cpu_units
+                values[region, dimensions, "CPUUtilization"].append((cpu, weight))
         return [
             Measurement(region, "AWS/ECS", name, dict(dimensions), "Percent", Sample.weighted(found))
             for (region, dimensions, name), found in values.items()

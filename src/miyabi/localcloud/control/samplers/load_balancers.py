@@ -16,6 +16,7 @@ from miyabi.localcloud.control.elbv2.desired import backend_name
 from miyabi.localcloud.control.elbv2.nouns import Nouns
 from miyabi.localcloud.control.engine import Engine
 from miyabi.localcloud.control.samplers.requests import Tally
+from miyabi.localcloud.control.samplers.sampler import PATIENCE, answer
 from miyabi.localcloud.data.haproxy import Observed
 from miyabi.model.load_balancing import TargetState
 from miyabi.model.metrics import Kind, Measurement, Sample
@@ -81,20 +82,34 @@ class LoadBalancerSampler:
         rows: Nouns,
         balancer: Balancer,
         take: Callable[[], Mapping[tuple[str, str], Tally]],
+        *,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._engine = engine
         self._rows = rows
         self._balancer = balancer
         self._take = take
+        self._patience = patience
         self._connections: dict[tuple[int, str], int] = {}
+        self._begun = False
 
     async def measure(self, now: datetime) -> Sequence[Measurement]:  # noqa: ARG002 - it counts, whatever time it is
         """Tell of the period since the last call."""
-        tallies = self._take()
         served = await self._engine.run(self._served)
-        seen = await self._balancer.observe()
+        seen = await answer(self._balancer.observe(), self._patience)
+        # Last: what is taken is told, also where the loop has lost its patience before. What was answered while nobody
+        # was here comes in at the beginning: it is kept until the first period to be told of is over.
+        tallies = self._take() if self._begun else {}
+        self._begun = True
         found = [one for balancer in served for one in _answers(balancer, tallies)]
         return found + list(self._connected(served, seen))
+
+    async def rest(self) -> Sequence[Measurement]:
+        """Tell of the requests since the last call, and of nothing else: it is the end."""
+        served = await self._engine.run(self._served)
+        tallies = self._take()
+        found = [one for balancer in served for one in _answers(balancer, tallies)]
+        return [one for one in found if one.kind is not Kind.LEVEL]
 
     def _served(self) -> list[Served]:
         found = []
@@ -120,9 +135,9 @@ class LoadBalancerSampler:
 
     def _connected(self, served: Sequence[Served], seen: Observed | None) -> Iterator[Measurement]:
         """Tell of connections; a worker that is new has counted from nothing."""
-        before, self._connections = self._connections, {}
         if seen is None:
             return
+        before, self._connections = self._connections, {}
         for balancer in served:
             dimensions = {"LoadBalancer": balancer.name}
             active = new = 0
@@ -139,9 +154,10 @@ class LoadBalancerSampler:
                 for (backend, _), count in worker.sessions.items()
                 if backend in backends
             )
-            for name, count in (("ActiveConnectionCount", active), ("NewConnectionCount", new)):
-                if count > 0:
-                    yield _measured(balancer.region, name, dimensions, count)
+            if active:
+                yield _level(balancer.region, "ActiveConnectionCount", dimensions, active)
+            if new > 0:
+                yield _measured(balancer.region, "NewConnectionCount", dimensions, new)
 
 
 def _answers(balancer: Served, tallies: Mapping[tuple[str, str], Tally]) -> Iterator[Measurement]:
@@ -181,7 +197,7 @@ def _of_group(balancer: Served, group: Group, sums: _Sums) -> Iterator[Measureme
         for dimensions in (both, {"TargetGroup": group.name}):
             yield _measured(balancer.region, "RequestCountPerTarget", dimensions, share)
     for name, count in (("HealthyHostCount", group.healthy), ("UnHealthyHostCount", group.unhealthy)):
-        yield Measurement(balancer.region, _SPACE, name, both, "Count", Sample.of(float(count)))
+        yield _level(balancer.region, name, both, count)
 
 
 def _told(region: str, dimensions: Mapping[str, str], sums: _Sums) -> Iterator[Measurement]:
@@ -203,3 +219,7 @@ _SPACE = "AWS/ApplicationELB"
 
 def _measured(region: str, name: str, dimensions: Mapping[str, str], count: float) -> Measurement:
     return Measurement(region, _SPACE, name, dimensions, "Count", Sample.of(float(count)), Kind.COUNT)
+
+
+def _level(region: str, name: str, dimensions: Mapping[str, str], count: float) -> Measurement:
+    return Measurement(region, _SPACE, name, dimensions, "Count", Sample.of(float(count)))

@@ -1,7 +1,8 @@
 """What HAProxy's log tells of each request, gathered until a sampler asks.
 
 HAProxy sends a line a request to a loopback address of the instance. While nobody listens there, as when the control
-plane is started again, it keeps some 10,000 of them.
+plane is started again, it keeps some 10,000 of them. A worker that a reload has replaced sends the lines of its last
+requests to a socket in the home instead, where nothing waits for a listener.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import contextlib
 import hashlib
 import hmac
 import logging
+import os
+import socket
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from miyabi.environment.home import Instance
 from miyabi.localcloud.data.haproxy_config import LogTo
@@ -42,14 +47,29 @@ class Tally:
     """Times until a target's answer began, to three digits."""
 
 
-class RequestLog:
-    """Receives the log, and adds it up by frontend and backend."""
+class _Datagrams(asyncio.DatagramProtocol):
+    """Hands on each datagram: a line."""
 
-    def __init__(self, log_to: LogTo) -> None:
+    def __init__(self, take_line: Callable[[bytes], None]) -> None:
+        self._take_line = take_line
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002
+        self._take_line(data)
+
+
+class RequestLog:
+    """Receives the log, and adds it up by frontend and backend.
+
+    folder: HAProxy's working directory.
+    """
+
+    def __init__(self, log_to: LogTo, folder: Path) -> None:
         self._log_to = log_to
+        self._folder = folder
         self._token = log_to.token.encode()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._server: asyncio.Server | None = None
+        self._datagrams: asyncio.DatagramTransport | None = None
         self._reading: set[asyncio.Task[None]] = set()
         self.received = 0
         """Requests since the beginning."""
@@ -61,15 +81,34 @@ class RequestLog:
         self._server = await asyncio.start_server(
             self._accept, self._log_to.address, self._log_to.port, limit=_LINES_BYTES
         )
+        self._datagrams, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Datagrams(self._take_line), sock=self._bound()
+        )
 
     async def close(self) -> None:
         """Receive no more."""
+        if self._datagrams is not None:
+            self._datagrams.close()
         if self._server is not None:
             self._server.close()
             for reading in self._reading:
                 reading.cancel()
             await asyncio.gather(*self._reading, return_exceptions=True)
             await self._server.wait_closed()
+
+    def _bound(self) -> socket.socket:
+        (self._folder / self._log_to.socket).unlink(missing_ok=True)
+        bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        # By way of an open directory: 107 bytes are the most that a socket's path may have, a home may be deep.
+        directory = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            bound.bind(f"/proc/self/fd/{directory}/{self._log_to.socket}")
+        except OSError:
+            bound.close()
+            raise
+        finally:
+            os.close(directory)
+        return bound
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         reading = asyncio.create_task(self._receive(reader, writer))

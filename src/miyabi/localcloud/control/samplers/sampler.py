@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from miyabi.model.metrics import Measurement
+
+T = TypeVar("T")
+PATIENCE = timedelta(seconds=1)
+"""How long a part may take to answer a sampler: less than the loop waits for the sampler with all its parts."""
+
+
+async def answer(asked: Awaitable[T | None], patience: timedelta) -> T | None:
+    """Return what a part answers; None where it says nothing in that time."""
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            return await asked
+    except TimeoutError:
+        return None
 
 
 class Sampler(Protocol):
