@@ -149,8 +149,8 @@ def test_a_stop_says_that_something_starts_the_tasks_again(world: Operated) -> N
     def scale(_: float) -> None:
         world.scaling.register_scalable_target(**TARGET)
 
-    with pytest.raises(Conflict, match="to 2 tasks meanwhile"):
-        world.run("service.stop", world.settings(sleep=scale))
+    with pytest.raises(Unavailable, match="2 tasks are desired"):
+        world.run("service.stop", world.settings(sleep=scale), timeout=timedelta(seconds=1))
     assert world.run("service.stop").changed
     assert world.service()["desiredCount"] == 0
 

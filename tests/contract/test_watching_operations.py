@@ -287,11 +287,7 @@ def test_limits_are_shown_and_changed_with_what_that_does(world: Operated) -> No
 
 @pytest.mark.parametrize(
     ("given", "hint"),
-    [
-        ({"max": 1}, "Give both: --min 1 --max 1."),
-        ({"min": 6}, "Give both: --min 6 --max 6."),
-        ({"min": 5, "max": 3}, "The other way round: --min 3 --max 5."),
-    ],
+    [({"max": 1}, "Give both: --min 1 --max 1."), ({"min": 6}, "Give both: --min 6 --max 6.")],
 )
 def test_limits_that_contradict_each_other_are_refused_with_what_would_do(
     world: Operated, given: dict[str, int], hint: str

@@ -246,9 +246,10 @@ def set_limits(run: Run, params: SetLimitsParams) -> LimitsSet:
         before.minimum if params.min is None else params.min, before.maximum if params.max is None else params.max
     )
     if after.minimum > after.maximum:
+        both = after.maximum if params.min is None else after.minimum
         raise InvalidInput(
             f"the minimum would be {after.minimum} and the maximum {after.maximum}",
-            hint=_both(params, after),
+            hint=f"Give both: --min {both} --max {both}.",
         )
     run.step(f"moving the limits of service '{found.status.name}' to {after.minimum}-{after.maximum}")
     set_bounds(run, after)
@@ -271,13 +272,6 @@ def _refuse_stopped(found: FoundService) -> None:
             "of it as soon as its limits are set",
             hint="`miyabi service resume` first.",
         )
-
-
-def _both(params: SetLimitsParams, after: Bounds) -> str:
-    if params.min is not None and params.max is not None:
-        return f"The other way round: --min {after.maximum} --max {after.minimum}."
-    both = after.maximum if params.min is None else after.minimum
-    return f"Give both: --min {both} --max {both}."
 
 
 def _target(run: Run) -> ScalableTarget:

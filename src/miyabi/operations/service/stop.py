@@ -115,11 +115,9 @@ def _silence(run: Run, held: Stopped, target: ScalableTarget | None) -> None:
 def _until_none(run: Run, deadline: timedelta) -> None:
     def look() -> FoundService | Pending:
         found = find_service(run)
-        if found.status.desired_count:
-            raise Conflict(
-                f"something has set service '{found.status.name}' to {found.status.desired_count} tasks meanwhile",
-                hint="`miyabi service stop` again finishes the stop.",
-            )
+        desired = found.status.desired_count
+        if desired:
+            return Pending(f"{desired} tasks are desired: if something else has set them, another stop ends them")
         left = found.status.running_count + found.status.pending_count
         return Pending(f"{left} tasks still run") if left else found
 
