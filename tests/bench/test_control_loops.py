@@ -11,7 +11,7 @@ from miyabi.localcloud.control.cloudwatch import MetricDatabase
 from miyabi.localcloud.control.cloudwatch.database import Series
 from miyabi.model.metrics import Sample
 from tests.contract.control_api import serve
-from tests.contract.test_cloudwatch import day_read
+from tests.contract.test_metrics import day_read
 from tests.unit.localcloud import test_ecs_loops, test_scaling_loop
 
 pytestmark = pytest.mark.bench
