@@ -7,6 +7,7 @@ CloudWatch's own distributions; count, sum, minimum and maximum are kept apart a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,7 +32,9 @@ def condensed(values: Sequence[tuple[float, float]], *, limit: int = LIMIT) -> t
 
 
 def _rounded(value: float) -> float:
-    if value == 0 or not math.isfinite(value):
+    if not math.isfinite(value):
         return value
+    if abs(value) < sys.float_info.min:
+        return 0.0
     middle = math.exp(round(math.log(abs(value)) / _BASE) * _BASE)
     return math.copysign(round(middle, _DIGITS - math.floor(math.log10(middle))), value)

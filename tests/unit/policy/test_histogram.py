@@ -25,6 +25,12 @@ def test_many_values_lose_no_count_and_little_of_their_size(values: list[float])
         assert statistic(name, [coarse]) == pytest.approx(statistic(name, [exact]), rel=0.006)
 
 
+@given(st.lists(st.floats(-(2.0**360), 2.0**360), min_size=LIMIT + 1, max_size=LIMIT + 20, unique=True))
+def test_whatever_may_be_a_metrics_value_has_a_place(values: list[float]) -> None:
+    found = condensed([*((value, 1.0) for value in values), (5e-324, 1.0), (-1e-310, 1.0)])
+    assert sum(count for _, count in found) == len(values) + 2
+
+
 def test_nothing_and_negative_values_have_their_place() -> None:
     values = [(float(number), 1.0) for number in range(-400, 401)]
     found = dict(condensed(values))
