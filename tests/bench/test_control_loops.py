@@ -17,6 +17,8 @@ from tests.unit.localcloud import test_ecs_loops, test_scaling_loop
 pytestmark = pytest.mark.bench
 
 SIZES = (100, 300, 1000)
+TRIES = 5
+"""The best of them counts: other work only adds."""
 SAMPLES, BATCH = 10_000, 1000
 
 
@@ -24,32 +26,40 @@ def say(what: str, seconds: float) -> None:
     print(f"{what}: {1000 * seconds:.1f} ms")  # noqa: T201
 
 
+def planned(root: Path, size: int) -> float:
+    world = test_ecs_loops.World(root)
+    try:
+        return test_ecs_loops.planned(world, size)
+    finally:
+        world.engine.close()
+
+
+def busy(root: Path, size: int) -> tuple[float, float]:
+    root.mkdir()
+    world = test_scaling_loop.World(root)
+    try:
+        return test_scaling_loop.busy_services(world, size)
+    finally:
+        world.close()
+
+
 def test_planning_services_is_linear(tmp_path: Path) -> None:
-    per_service = []
-    for size in SIZES:
-        world = test_ecs_loops.World(tmp_path / str(size))
-        try:
-            taken = test_ecs_loops.planned(world, size)
-        finally:
-            world.engine.close()
-        say(f"a look of the service scheduler at {size} services of 4 tasks", taken)
-        per_service.append(taken / size)
-    assert per_service[-1] < 2 * per_service[0]
-    assert taken < 1
+    taken = {size: min(planned(tmp_path / f"{size}-{one}", size) for one in range(TRIES)) for size in SIZES}
+    for size, seconds in taken.items():
+        say(f"a look of the service scheduler at {size} services of 4 tasks", seconds)
+    assert taken[1000] < 2 * 10 * taken[100]
+    assert taken[1000] < 1
 
 
 def test_evaluating_and_scaling_is_linear(tmp_path: Path) -> None:
-    per_service = []
+    taken = {}
     for size in SIZES:
-        (tmp_path / str(size)).mkdir()
-        world = test_scaling_loop.World(tmp_path / str(size))
-        evaluating, scaling = test_scaling_loop.busy_services(world, size)
-        world.close()
+        evaluating, scaling = min((busy(tmp_path / f"{size}-{one}", size) for one in range(TRIES)), key=sum)
         say(f"all {2 * size} alarms of {size} services evaluated, half of them changing", evaluating)
         say(f"all {size} services scaled", scaling)
-        per_service.append((evaluating + scaling) / size)
-    assert per_service[-1] < 2 * per_service[0]
-    assert evaluating + scaling < 1
+        taken[size] = evaluating + scaling
+    assert taken[1000] < 2 * 10 * taken[100]
+    assert taken[1000] < 1
 
 
 @pytest.mark.parametrize("merged", [False, True], ids=["new rows", "merged rows"])
