@@ -24,15 +24,21 @@ def main() -> int:
         reckoning = sorted(ALL - set(WAITING))
         beside = subprocess.Popen([*PYTEST, *reckoning], cwd=ROOT, stdout=said, stderr=said)
         os.setpriority(os.PRIO_PROCESS, beside.pid, 19)
-        try:
-            code = subprocess.call([*PYTEST, *WAITING], cwd=ROOT)
-            beside_code = beside.wait()
-        except KeyboardInterrupt:  # both have got it too
-            beside.wait()
-            return 130
+        waiting = subprocess.Popen([*PYTEST, *WAITING], cwd=ROOT)
+        code = to_the_end(waiting)
+        beside_code = to_the_end(beside)
         said.seek(0)
         sys.stdout.buffer.write(said.read())
     return code or beside_code
+
+
+def to_the_end(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process; a Ctrl-C has reached it too, and it has to clean up."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from miyabi.localcloud.control.cloudwatch.evaluation import Evaluation
+from miyabi.model.metrics import AlarmState
 from tests.contract.cloudwatch import (
     actions_of,
     alarm,
@@ -80,6 +82,27 @@ def test_a_composite_alarm_whose_state_is_set_acts_and_stays_until_a_child_chang
     cloudwatch.put_composite_alarm(**rule, AlarmDescription="changed")
     served.on_worker(compose, datetime.now(UTC))
     assert composite(cloudwatch, "Rehearsed")["StateValue"] == "OK"
+
+
+@pytest.mark.parametrize(("acted_on", "count"), [(AlarmState.OK, 1), (AlarmState.ALARM, 0)])
+def test_what_a_former_version_held_back_is_acted_on(
+    served: Served, cloudwatch: Any, acted_on: AlarmState, count: int
+) -> None:
+    topic = served.client("sns").create_topic(Name="former")["TopicArn"]
+    cloudwatch.put_metric_alarm(**alarm("Under"))
+    name = f"Former{count}"
+    cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule="NOT ALARM(Under)", AlarmActions=[topic])
+    compose = Evaluation(served.cloudwatch).compose
+    served.on_worker(compose, datetime.now(UTC))
+    tables = served.cloudwatch.alarms
+    row = served.on_worker(lambda: tables.composite.get("us-west-2", name))
+    former = replace(row, acted_on=acted_on, suppressed_by="WaitPeriod", suppressed_reason="It waits.")
+    served.on_worker(lambda: tables.put("us-west-2", former))
+    before = actions_of(cloudwatch, name)
+    for _ in range(2):
+        served.on_worker(compose, datetime.now(UTC))
+    assert actions_of(cloudwatch, name) == before + count
+    assert "ActionsSuppressedBy" not in composite(cloudwatch, name)
 
 
 def test_each_transition_of_a_composite_alarm_has_a_wait_period_and_acts_after_it(

@@ -145,6 +145,15 @@ def test_a_stop_that_was_interrupted_is_finished_without_a_task_being_started(wo
     assert world.standing() == before
 
 
+def test_autoscaling_that_came_during_a_stop_is_as_it_came_after_the_resume(world: Operated) -> None:
+    world.scaling.deregister_scalable_target(**TARGET)
+    world.run("service.stop")
+    world.scaling.register_scalable_target(**TARGET, MinCapacity=2, MaxCapacity=4)
+    assert world.run("service.stop").autoscaling == "suspended"
+    assert world.run("service.resume").autoscaling == "active"
+    assert not any(world.standing()["suspended"].values())
+
+
 def test_a_stop_says_that_something_starts_the_tasks_again(world: Operated) -> None:
     def scale(_: float) -> None:
         world.scaling.register_scalable_target(**TARGET)

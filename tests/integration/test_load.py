@@ -121,9 +121,11 @@ def test_every_answer_is_counted_as_it_came_and_a_broken_one_as_none(tmp_path: P
 @contextmanager
 def running(tmp_path: Path, url: str) -> Iterator[subprocess.Popen[str]]:
     """A long load that has got its first answers; whatever a test leaves of it is killed."""
-    words = ("--json", "--rate", "50", "--duration", "60s")
+    words = command(tmp_path, url, "--json", "--rate", "50", "--duration", "60s")
+    # As from a terminal, also where the tests run under nohup.
+    hearing = "import os, sys\nfrom signal import *\nsignal(SIGHUP, SIG_DFL)\nos.execv(sys.argv[1], sys.argv[1:])"
     with subprocess.Popen(
-        command(tmp_path, url, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", hearing, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr is not None

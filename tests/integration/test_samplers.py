@@ -89,14 +89,14 @@ def test_what_a_worker_answers_after_its_reload_is_counted(cloud: Balanced) -> N
     balancer.register(address)
     balancer.wait_healthy(address)
     cloud.measured()
-    with ThreadPoolExecutor(12) as pool:
-        asked = [pool.submit(balancer.get, "/slow/5") for _ in range(12)]
-        wait_for(lambda: cloud.open_requests(balancer) == 12)
+    with ThreadPoolExecutor(8) as pool:  # the kernel keeps ten datagrams until they are read
+        asked = [pool.submit(balancer.get, "/slow/5") for _ in range(8)]
+        wait_for(lambda: cloud.open_requests(balancer) == 8)
         cloud.balancer("reloading")  # a new listener: a reload
         assert not any(one.done() for one in asked)
-        assert [one.result().status for one in asked] == [200] * 12
+        assert [one.result().status for one in asked] == [200] * 8
     found = cloud.measured()
-    assert found["HTTPCode_Target_2XX_Count", BOTH].sample.total == 12
+    assert found["HTTPCode_Target_2XX_Count", BOTH].sample.total == 8
     assert found["TargetResponseTime", BOTH].sample.minimum >= 5
 
 

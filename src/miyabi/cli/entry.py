@@ -54,7 +54,7 @@ def run(arguments: Sequence[str], *, environ: MutableMapping[str, str], program:
     try:
         output.finish()
     except BrokenPipeError as error:
-        return _ended(error, session)
+        _ended(error, session)
     return code
 
 

@@ -111,6 +111,8 @@ class CompositeAlarm:
     suppressed_by: str | None = None
     """`WaitPeriod`, `ExtensionPeriod` or `Alarm` while its actions are held back."""
     suppressed_reason: str | None = None
+    acted_on: AlarmState | None = None
+    """Of rows written before there was `unacted_from`: the state whose actions were taken last."""
     unacted_from: AlarmState | None = None
     """The state before a transition whose actions were not taken yet."""
     suppressor_ended_at: datetime | None = None

@@ -218,7 +218,7 @@ class _Parser:
 
     def _name(self) -> str:
         word = self._take()
-        name = re.sub(r"\\(.)", r"\1", word[1:-1]) if word.startswith('"') else word
+        name = re.sub(r'\\(["\\])', r"\1", word[1:-1]) if word.startswith('"') else word
         if name in {"", "(", ")", ","}:
             raise BadRule("An alarm's name is missing in the alarm rule")
         return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -251,6 +252,16 @@ def test_hints_name_commands_as_they_were_called() -> None:
         "error: miyabi is down in /x/miyabi status",
         "hint: `.venv/bin/miyabi up` starts it; pip install miyabi",
     ]
+
+
+def test_a_reader_that_has_gone_does_not_hide_that_a_command_failed(miyabi: Miyabi) -> None:
+    Path("miyabi.toml").write_text(CONFIG)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "miyabi.cli", "--json", "env", "--nope"]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr.count("error:")) == (2, 1), ran.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

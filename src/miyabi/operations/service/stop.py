@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from miyabi.aws.waiting import Pending
@@ -70,6 +70,10 @@ def stop_service(run: Run, params: StopParams) -> ServiceStopped:
     if held is None:
         held = _look(run, found, target)
         run.step(f"remembering {held.count} tasks in tags of service '{found.status.name}'")
+        remember(run, found, held.tags())
+    elif held.suspension is None and target is not None:
+        # There is autoscaling since: a resume has to find out how it was.
+        held = replace(held, suspension=target.suspension)
         remember(run, found, held.tags())
     if changed:
         _silence(run, held, target)

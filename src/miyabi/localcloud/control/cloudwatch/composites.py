@@ -55,6 +55,9 @@ class Composites:
 
     def act(self, region: str, alarm: CompositeAlarm, now: datetime) -> bool:
         """Take the actions that are due; return whether some are held back until later."""
+        if alarm.acted_on is not None:
+            alarm = _taken_over(alarm)
+            self._tables.put(region, alarm)
         if alarm.unacted_from is None:
             return False
         if self._transitions.mutes.muted_until(region, alarm.name, now) is not None:
@@ -94,6 +97,11 @@ class Composites:
         """Return when the alarm's settings, or the state of an alarm that its rule names, changed last."""
         children = (self._tables.find(region, name) for name in children_of(alarm))
         return max([alarm.configured_at, *(child.standing.transitioned_at for child in children if child)])
+
+
+def _taken_over(alarm: CompositeAlarm) -> CompositeAlarm:
+    pending = alarm.acted_on if alarm.acted_on is not alarm.standing.state else None
+    return dataclasses.replace(alarm if pending else _acted(alarm), acted_on=None, unacted_from=pending)
 
 
 def _acted(alarm: CompositeAlarm) -> CompositeAlarm:
