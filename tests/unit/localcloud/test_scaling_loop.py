@@ -106,11 +106,18 @@ class World:
         given = {"ResourceId": RESOURCE, "MinCapacity": low, "MaxCapacity": high}
         self.scaling.register_scalable_target(self.caller, given | self._named)
 
-    def pass_(self, measure: Callable[[World], list[Measurement]], *, minutes: float, cadence: int = 60) -> None:
+    def pass_(
+        self,
+        measure: Callable[[World], list[Measurement]],
+        *,
+        minutes: float,
+        cadence: int = 60,
+        late: timedelta = timedelta(microseconds=1),  # a boundary may have been rounded down
+    ) -> None:
         """Let time go by: at each boundary measure, evaluate, scale; at the next as many tasks run as should."""
         for _ in range(int(minutes * 60) // cadence):
             boundary = self.tempo.last_boundary(self.now, cadence) + cadence
-            self.now = self.tempo.instant(boundary) + timedelta(microseconds=1)  # it may have been rounded down
+            self.now = self.tempo.instant(boundary) + late
             self.cloudwatch.measured(measure(self), boundary - cadence, 60 if cadence == 60 else 1)
             due = {cadence, 60} if boundary % 60 == 0 else {cadence}
             for each in due:
@@ -384,6 +391,18 @@ def test_the_last_datapoint_of_an_alarm_that_was_deleted_counts_for_nothing(worl
     world.cloudwatch.delete_alarms(world.caller, {"AlarmNames": [high]})
     world.pass_(cpu(0.1), minutes=10)
     assert world.counts() == [3, 4]
+
+
+@pytest.mark.parametrize("speed", [1, 7, 15, 30])
+def test_a_look_that_comes_late_makes_no_cooldown_longer(tmp_path: Path, speed: int) -> None:
+    world = World(tmp_path, speed)
+    world.policy("cpu", 70.0, CPU)
+    world.pass_(cpu(2.6), minutes=2)
+    world.pass_(cpu(2.6), minutes=1, late=timedelta(seconds=0.9))
+    assert world.counts() == [3]
+    world.pass_(cpu(2.6), minutes=1, late=timedelta(seconds=0.1))
+    assert world.counts() == [3, 4], "a minute later"
+    world.close()
 
 
 def busy_services(world: World, count: int) -> tuple[float, float]:

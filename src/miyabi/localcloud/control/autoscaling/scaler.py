@@ -24,6 +24,8 @@ from miyabi.policy.tempo import Tempo
 
 _TRACKING = "TargetTrackingScaling"
 _COOLDOWN = 300
+_ROUNDED = timedelta(milliseconds=1)
+"""Boundaries of a faster clock are no whole microseconds: a cooldown must not outlast the one at which it ends."""
 _HOLDING = {"AlreadyAtMaxCapacity", "AlreadyAtDesiredCapacity", "ScaleOutCooldown"}
 """Codes of refusals by which a policy keeps the count: it wants no fewer tasks."""
 Newest = Mapping[tuple[str, str], float | None]
@@ -40,6 +42,8 @@ class _Look:
     newest: Mapping[str, float | None]
     """The newest datapoint of each alarm that there is, by name."""
     now: datetime
+    boundary: datetime
+    """When the periods ended at which it looks: cooldowns count from there, not from when a look comes to it."""
 
 
 class Scaler:
@@ -78,7 +82,8 @@ class Scaler:
                 continue
             due = {arn for alarm in raised.values() for arn in alarm.actions.alarm}
             points = {alarm.name: newest.get((region, alarm.name)) for alarm in alarms}
-            look = _Look(raised, self._running(region), points, now)
+            boundary = self._tempo.instant(self._tempo.last_boundary(now, min(cadences)))
+            look = _Look(raised, self._running(region), points, now, boundary)
             for target in self._service.targets.list(region):
                 policies = self._service.policies.list(region, prefix=f"{target.key}|")
                 if any(policy.arn in due for policy in policies):
@@ -100,11 +105,11 @@ class Scaler:
         seen = _seen(service, target, running)
         kept = self._cooldowns.get(region, target.key) or Cooldowns()
         tracking = [self._tracking(policy, look) for policy in policies if policy.type == _TRACKING]
-        decisions = [plan_capacity(seen, tracking, kept, now=now)] if tracking else []
+        decisions = [plan_capacity(seen, tracking, kept, now=look.boundary)] if tracking else []
         for policy in policies:
             if policy.type != _TRACKING:
                 stepping = self._stepping(policy, look)
-                decisions += [plan_step(seen, stepping, kept, now=now)] if stepping else []
+                decisions += [plan_step(seen, stepping, kept, now=look.boundary)] if stepping else []
         for decision in decisions:
             for refusal in decision.refusals:
                 self._note_refusal(region, target, seen, refusal, now)
@@ -164,7 +169,8 @@ class Scaler:
 
     def _shortened(self, given: Mapping[str, Any], name: str) -> timedelta:
         seconds = given.get(name)
-        return self._tempo.shortened(timedelta(seconds=_COOLDOWN if seconds is None else int(seconds)))
+        whole = self._tempo.shortened(timedelta(seconds=_COOLDOWN if seconds is None else int(seconds)))
+        return max(whole - _ROUNDED, timedelta(0))
 
     def _note_refusal(
         self, region: str, target: ScalableTarget, seen: Capacity, refusal: Refusal, now: datetime
